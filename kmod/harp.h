@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Private types of the harp module and the contracts between its parts.
+ *
+ *   VFS side     super.c params.c inode.c namei.c dir.c file.c xattr.c export.c op.c
+ *		  decides outcomes under the VFS's locks, makes records, waits.
+ *   data plane   replica.c commit.c link.c lease.c gate.c netlink.c log.c codec.c
+ *		  logs, ships, commits; role, fence, lease; knows no file system.
+ *   lower side   lower.c node.c rows.c apply.c sync.c space.c
+ *		  applies records to the lower; knows no harp inode, takes no harp
+ *		  VFS lock.
+ *
+ * Lock order, outermost first:
+ *
+ *   s_vfs_rename_mutex(harp) > i_rwsem(harp) > harp_inode.append_mutex
+ *     > log->mutex > replica.lock (spin)
+ *   apply thread: node.lock > sb_writers(lower) > i_rwsem(lower) > rows.mutex
+ *   replica.lock and inode->i_lock are leaves.
+ *   Nothing waits for commit or apply while holding log->mutex.
+ */
+#ifndef HARP_H
+#define HARP_H
+
+#include <linux/cred.h>
+#include <linux/fs.h>
+#include <linux/kref.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/path.h>
+#include <linux/rhashtable-types.h>
+#include <linux/uuid.h>
+#include <linux/wait.h>
+#include "codec.h"
+#include "log.h"
+
+#define HARP_SUPER_MAGIC	0x68617270	/* "harp" */
+#define HARP_WAITQS		64
+
+enum harp_role {
+	HARP_ROLE_NONE_ = 0,		/* numbers are netlink ABI: harp_netlink.h */
+	HARP_ROLE_PRIMARY,
+	HARP_ROLE_BACKUP,
+};
+
+struct harp_links;
+struct harp_gate;
+struct harp_rows;
+struct harp_nodes;
+struct harp_dirindex;
+
+/**
+ * struct harp_replica - one member's copy of one group, in this kernel
+ *
+ * Everything hangs off it, nothing is global but the list of replicas, so
+ * several (of one group, even) live in one kernel. It is made by the first
+ * mount and outlives it; REPLICA_DEL over netlink ends it.
+ */
+struct harp_replica {
+	struct kref ref;
+	struct list_head list;			/* harp_replicas_mutex */
+	char group[HARP_GROUP_NAME_MAX + 1];
+	uuid_t uuid;
+	u8 member;
+	u32 epoch;
+	u64 lineage;
+	u64 inc;				/* incarnation, given at mount (S1) */
+	struct net *net;			/* events are multicast there */
+	struct super_block *sb;			/* the mount, or NULL; sb_rwsem */
+	struct rw_semaphore sb_rwsem;
+
+	/* The log. */
+	struct harp_log *log;
+	struct harp_region_spec region;
+	struct harp_log_found found;
+
+	/* Object state (protocol, "Object"). */
+	spinlock_t lock;
+	enum harp_role role;
+	u8 peer;				/* partner's slot in the view */
+	u64 peer_inc;
+	u64 view, fence;
+	u64 s;					/* VIEW record is at s + 1 */
+	u32 promise_ms;
+	bool serving;				/* V8 */
+	bool released;				/* parked operations return -ESTALE */
+	bool media_failure;
+	u64 cp;					/* commit point */
+	u64 ap;					/* application point */
+	u64 lb;					/* lower bound (durable, N6) */
+	u64 acked, peer_ap, peer_lb, told_cp, told_ap;
+	u64 peer_free_bytes, peer_free_inodes;
+	ktime_t promise_until, lease_until, hold_until, touched;	/* CLOCK_BOOTTIME */
+	u64 promise_no, heard;
+	u32 generation;				/* grows with every promotion */
+	u64 last_time_ns;			/* times never go back (kernel-notes 61) */
+	u64 next_fid;				/* primary only; under lock */
+
+	wait_queue_head_t serve_wq;		/* serving, lease, release changed */
+	wait_queue_head_t wait_wq[HARP_WAITQS];	/* by index: applied, or released */
+	wait_queue_head_t apply_wq;		/* the apply thread */
+	struct task_struct *apply_task, *sync_task;
+
+	struct harp_links *links;
+	struct harp_gate *gate;
+
+	/* The lower. */
+	struct path lower_root;			/* as mounted: holds "tree" and ".harp" */
+	struct path tree;			/* the share's root, fid 1 */
+	struct path orphans;			/* .harp/orphans: parked files */
+	const struct cred *cred;		/* every lower call is made under it */
+	struct harp_rows *rows;
+	struct harp_nodes *nodes;
+	atomic64_t n_wait_full, n_wait_lease, n_refused, n_released;	/* counters */
+};
+
+/* Numbers in harp_netlink.h describe the same roles. */
+struct harp_replica_params {
+	const char *group;
+	uuid_t uuid;
+	u8 member;
+	u32 epoch;
+	u64 lineage;
+	u64 inc;
+	u32 hold_ms;				/* S1: no AGREE before this has passed */
+	struct harp_region_spec region;
+	struct path lower;
+	bool init;				/* lay out an empty lower */
+	struct net *net;
+};
+
+/* ------------------------------------------------------------------ replica.c */
+/* Find or make; both return a reference. A second mount of a live replica with
+ * other parameters is -EBUSY. */
+struct harp_replica *harp_replica_mount(const struct harp_replica_params *p,
+					struct fs_context *fc_for_errors);
+struct harp_replica *harp_replica_find(const char *group, u8 member);
+void harp_replica_get(struct harp_replica *r);
+void harp_replica_put(struct harp_replica *r);
+int __must_check harp_replica_del(struct harp_replica *r);	/* -EBUSY while mounted */
+bool harp_is_primary(struct harp_replica *r);
+
+/* ------------------------------------------------------------------- commit.c */
+/*
+ * Admission (N5). Wait (TASK_IDLE) until this member serves and its lease is
+ * valid. 0, or -ETIMEDOUT when it is not the primary (nfsd: try later), or
+ * -ESTALE after a release (G3).
+ */
+int __must_check harp_enter(struct harp_replica *r);
+/* The same check without waiting unless the lease has lapsed: before an answer
+ * from state leaves. Same returns. */
+int __must_check harp_recheck(struct harp_replica *r);
+/*
+ * Log a finished record (N1). Waits for space in the ring and for serving; holds
+ * no replica-wide lock while it does. @index: its number. After 0 the record
+ * exists whatever happens to the caller. -ENOSPC: the lowers could not take it
+ * (space.c), nothing was logged. -ESTALE, -ETIMEDOUT as harp_enter().
+ */
+int __must_check harp_append(struct harp_replica *r, struct harp_builder *b, u64 *index);
+/* Wait until @index is committed and applied here: 0; released: -ESTALE. */
+int __must_check harp_wait_applied(struct harp_replica *r, u64 index);
+int __must_check harp_wait_committed(struct harp_replica *r, u64 index);
+/* CP, AP, told limits moved: called with replica.lock NOT held. */
+void harp_commit_advance(struct harp_replica *r);
+/* A strictly growing wall clock for records, ns (kernel-notes 61). */
+u64 harp_now_ns(struct harp_replica *r);
+u64 harp_new_fid(struct harp_replica *r);
+
+/* ----------------------------------------------------------- lease.c, link.c */
+bool harp_lease_valid(struct harp_replica *r);			/* any context */
+void harp_lease_renew(struct harp_replica *r, u64 t_sent_ns);	/* L3 */
+int harp_links_init(struct harp_replica *r);
+void harp_links_exit(struct harp_replica *r);
+/* The sender has something to do: a record was appended, AP or LB moved. */
+void harp_link_kick(struct harp_replica *r);
+
+/* ------------------------------------------------------------ lower.c, node.c */
+/**
+ * struct harp_node - a file of the lower, known by its fid
+ *
+ * Both roles use nodes; a harp inode holds one. Bounded LRU of unreferenced ones.
+ * ctime, btime and parent live in the row (rows.c), cached here.
+ */
+struct harp_node {
+	u64 fid;
+	refcount_t ref;
+	struct dentry *lower;		/* pinned; an alias good for any lower call */
+	struct mutex lock;		/* apply and row write-back of this node */
+	struct rhash_head hash;
+	struct list_head lru;
+	struct list_head dirty;		/* row to be written by the next LB pass */
+	struct harp_replica *r;
+	struct timespec64 ctime, btime;
+	u64 parent;			/* directories */
+	u8 state;			/* HARP_STATE_* */
+	struct file *wfile;		/* apply's cached lower file, or NULL */
+};
+
+/* Open/lay out the lower of a replica (tree, .harp/...); compare and load. */
+int __must_check harp_lower_open(struct harp_replica *r, bool init, struct fs_context *fc);
+void harp_lower_close(struct harp_replica *r);
+/* By fid: -ESTALE only for a fid known to be gone or never given; a lower error is
+ * -ETIMEDOUT (kernel-notes 8). */
+struct harp_node *harp_node_get(struct harp_replica *r, u64 fid);
+void harp_node_hold(struct harp_node *n);
+void harp_node_put(struct harp_node *n);
+/* By name in a directory of the lower: -ENOENT when there is none. */
+struct harp_node *harp_node_lookup(struct harp_node *dir, const char *name, u32 len);
+/*
+ * Iterate a directory in the order both copies share (keyed name hash). Calls
+ * @fn for entries with hash >= @from, ascending, until it returns false. Cookies
+ * 0..2 are kept for start, "." and "..": hashes are >= 3 and <= S64_MAX. nodes keep a
+ * bounded, shrinkable index per directory, kept up by apply.
+ */
+typedef bool (*harp_dir_fn)(void *arg, u64 hash, const char *name, u32 len, u64 fid,
+			    unsigned int d_type);
+int __must_check harp_node_iterate(struct harp_node *dir, u64 from, harp_dir_fn fn, void *arg);
+/* A lower file for reading (or -errno); caller fput()s. */
+struct file *harp_node_open(struct harp_node *n, int flags);
+
+/* -------------------------------------------------------------------- apply.c */
+int harp_apply_start(struct harp_replica *r);	/* apply and sync threads */
+void harp_apply_stop(struct harp_replica *r);
+/* Apply one record to the lower (primary, backup and redo alike). */
+int __must_check harp_apply_record(struct harp_replica *r, const struct harp_rec *rec);
+
+/* --------------------------------------------------------------------- sync.c */
+/* Ask for an LB pass now; wait for it when @wait. 0 or the lower's error. */
+int harp_sync_kick(struct harp_replica *r, bool wait);
+
+/* -------------------------------------------------------------------- space.c */
+/* Pessimistic cost of a record on a lower, bytes. */
+u64 harp_space_cost(const struct harp_builder *b);
+/* Would both lowers take @cost more? 0 or -ENOSPC. */
+int __must_check harp_space_check(struct harp_replica *r, u64 cost);
+/* What this lower can still take, its reserve not counted. */
+void harp_space_free(struct harp_replica *r, u64 *bytes, u64 *inodes);
+/* The lower cannot be trusted any more: fence, LEAVE, tell harpd (N6). */
+void harp_media_failure(struct harp_replica *r, int err, const char *what, u64 index);
+
+/* -------------------------------------------------------------------- inode.c */
+/*
+ * The committed state: called by the apply thread after record was applied and
+ * before AP moves; sets the VFS fields of the cached harp inodes it touches. Takes
+ * no i_rwsem.
+ */
+void harp_inode_committed(struct harp_replica *r, const struct harp_rec *rec);
+/* Role changed (promotion or demotion): generation is already new. Drops lower files. */
+void harp_super_generation(struct harp_replica *r);
+
+/* --------------------------------------------------------- netlink.c, gate.c */
+int harp_netlink_init(void);
+void harp_netlink_exit(void);
+/* Multicast an event (enum harp_nl_event) with an index and a text; any context. */
+void harp_event(struct harp_replica *r, u32 event, u64 value, const char *text);
+/* G1: true iff a frame may leave now: serving, primary, lease valid. Any context. */
+bool harp_gate_open(struct harp_replica *r);
+void harp_gate_unbind(struct harp_replica *r);
+
+extern struct file_system_type harp_fs_type;
+
+#endif /* HARP_H */
