@@ -14,22 +14,22 @@
 
 namespace harp {
 
-struct error {
+struct failure {
     int code = EINVAL; /* positive, errno's numbers */
     std::string text;
 
-    bool operator==(const error &) const = default;
+    bool operator==(const failure &) const = default;
 };
 
-inline error fail(int code, std::string text) {
-    return error{code, std::move(text)};
+inline failure fail(int code, std::string text) {
+    return failure{code, std::move(text)};
 }
 
 template <typename T>
 class [[nodiscard]] result {
 public:
     result(T value) : v_(std::in_place_index<0>, std::move(value)) {}
-    result(error e) : v_(std::in_place_index<1>, std::move(e)) {}
+    result(failure e) : v_(std::in_place_index<1>, std::move(e)) {}
 
     bool ok() const noexcept { return v_.index() == 0; }
     explicit operator bool() const noexcept { return ok(); }
@@ -51,7 +51,7 @@ public:
     T *operator->() { return &value(); }
     const T *operator->() const { return &value(); }
 
-    const harp::error &error() const & {
+    const failure &error() const & {
         assert(!ok());
         return *std::get_if<1>(&v_);
     }
@@ -59,24 +59,24 @@ public:
     T value_or(T other) const { return ok() ? value() : std::move(other); }
 
 private:
-    std::variant<T, harp::error> v_;
+    std::variant<T, failure> v_;
 };
 
 template <>
 class [[nodiscard]] result<void> {
 public:
     result() = default;
-    result(error e) : e_(std::move(e)) {}
+    result(failure e) : e_(std::move(e)) {}
 
     bool ok() const noexcept { return !e_; }
     explicit operator bool() const noexcept { return ok(); }
-    const harp::error &error() const & {
+    const failure &error() const & {
         assert(!ok());
         return *e_;
     }
 
 private:
-    std::optional<harp::error> e_;
+    std::optional<failure> e_;
 };
 
 } // namespace harp

@@ -33,18 +33,18 @@ namespace harp::vsr {
 using namespace std::chrono_literals;
 
 struct timings {
-    duration_t promise = 2s;          /* Δ of views this member coordinates, <= Δcap */
-    duration_t detect = 2s;           /* T_detect >= Δ */
-    duration_t window = 3s;           /* T_win: bound to a coordinator this long */
-    duration_t wait = 1s;             /* T: before P proposes (again) */
-    duration_t wait_extra = 500ms;    /* δ: B waits T + δ */
-    duration_t wait_max = 10s;        /* T doubles up to this */
-    duration_t wait_reset = 60s;      /* of service until T is itself again */
-    duration_t third = 300ms;         /* T_third: for the third AGREE */
-    duration_t retry = 200ms;         /* repeats of PROPOSE, START, STARTED, serve */
+    duration_t promise = 2s;       /* Δ of views this member coordinates, <= Δcap */
+    duration_t detect = 2s;        /* T_detect >= Δ */
+    duration_t window = 3s;        /* T_win: bound to a coordinator this long */
+    duration_t wait = 1s;          /* T: before P proposes (again) */
+    duration_t wait_extra = 500ms; /* δ: B waits T + δ */
+    duration_t wait_max = 10s;     /* T doubles up to this */
+    duration_t wait_reset = 60s;   /* of service until T is itself again */
+    duration_t third = 300ms;      /* T_third: for the third AGREE */
+    duration_t retry = 200ms;      /* repeats of PROPOSE, START, STARTED, serve */
     duration_t status_interval = 500ms;
-    duration_t give_up_adopt = 30s;   /* an adopt that long has failed */
-    duration_t start_limit = 5s;      /* from START until the view must serve, fetching excepted */
+    duration_t give_up_adopt = 30s; /* an adopt that long has failed */
+    duration_t start_limit = 5s;    /* from START until the view must serve, fetching excepted */
 };
 
 /* The compiled-in bound a new life holds for when it knows no Δ (rule S1). */
@@ -55,8 +55,8 @@ struct config {
     member_table members;
     slot_t self;
     timings times;
-    uint64_t lag_limit = 1024;  /* records; rule V5, when another view can form */
-    uint64_t space_min = 0;     /* bytes W needs to be taken as backup */
+    uint64_t lag_limit = 1024; /* records; rule V5, when another view can form */
+    uint64_t space_min = 0;    /* bytes W needs to be taken as backup */
     /*
      * false: a data member that restarted, or would have to give records up or
      * fetch them to be primary, stays out of views and says so. true: V5 in full.
@@ -141,18 +141,18 @@ struct want_leave {}; /* clean stop: hand over if primary, then stay out */
 using local_request = std::variant<want_switchover, want_leave>;
 
 enum class member_state : uint8_t {
-    starting,   /* incarnation to disk, attach */
-    holding,    /* S1: waits until a promise of its earlier life has run out */
-    outside,    /* in no view */
-    stays_out,  /* restarted data member (rule C1, first version) */
+    starting,  /* incarnation to disk, attach */
+    holding,   /* S1: waits until a promise of its earlier life has run out */
+    outside,   /* in no view */
+    stays_out, /* restarted data member (rule C1, first version) */
     proposing,
-    agreed,     /* bound to a coordinator */
-    adopting,   /* START accepted */
-    waiting,    /* primary: role taken, not serving yet */
+    agreed,   /* bound to a coordinator */
+    adopting, /* START accepted */
+    waiting,  /* primary: role taken, not serving yet */
     serving,
     backing_up,
     leaving,
-    failed,     /* takes part in nothing; a person must look */
+    failed, /* takes part in nothing; a person must look */
 };
 std::string_view to_string(member_state state);
 
@@ -164,9 +164,9 @@ struct status_report {
     std::optional<slot_t> backup;
     bool serving = false;
     std::string headline;
-    std::string why_not_serving;  /* which member or promise it waits for */
-    std::string not_survived;     /* what failure would stop the group now */
-    std::string advice;           /* what to do */
+    std::string why_not_serving; /* which member or promise it waits for */
+    std::string not_survived;    /* what failure would stop the group now */
+    std::string advice;          /* what to do */
 };
 
 /* Refused messages, by the first check that failed. */

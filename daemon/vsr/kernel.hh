@@ -51,7 +51,7 @@ struct cmd_fence {
  */
 struct cmd_adopt {
     start what;
-    position match;   /* m: highest record in common with what.reach, at most s */
+    position match;    /* m: highest record in common with what.reach, at most s */
     index_t keep_from; /* the base to have afterwards; above match + 1: start afresh there */
 
     bool operator==(const cmd_adopt &) const = default;
@@ -98,12 +98,12 @@ struct kernel_command {
 
 enum class refusal : uint8_t {
     none = 0,
-    promise,    /* runs for time_left */
-    lease,      /* the object itself holds a valid lease */
-    hold,       /* new life, time_left */
-    fenced,     /* fence is above the view asked for; report.fence says where */
-    retry,      /* not yet; ask again */
-    failed,     /* will not work; text says why */
+    promise, /* runs for time_left */
+    lease,   /* the object itself holds a valid lease */
+    hold,    /* new life, time_left */
+    fenced,  /* fence is above the view asked for; report.fence says where */
+    retry,   /* not yet; ask again */
+    failed,  /* will not work; text says why */
 };
 
 struct command_done {

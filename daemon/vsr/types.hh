@@ -170,23 +170,23 @@ struct object_report {
  */
 enum class broken_rule : uint8_t {
     none,
-    resume_view,              /* S2: a restarted member goes on in its old view */
-    equal_view_numbers,       /* finding 12: v without the coordinator's slot */
-    agree_again,              /* V3: agrees to a view number twice */
-    serve_before_started,     /* V8 without STARTED */
-    agree_without_fence,      /* V3 without the object */
-    no_hold,                  /* S1: a new life forgets its promise */
-    count_lossy,              /* V4: a log that is not intact may be chosen */
-    longest_log,              /* V4: longest log, whatever was formed */
-    lease_from_receipt,       /* L3: 0.9Δ from the answer instead of the question */
-    no_watermark,             /* N2: a walk that ends early is taken for the end */
-    fresh_region_complete,    /* S3: an empty region counts as a whole log */
-    choose_by_last_record,    /* V4: F from the last record's view (figure 8) */
-    started_before_disk,      /* V6: STARTED before disk.formed */
-    promise_ignored,          /* L4: a fence is granted under a live promise */
-    ack_of_old_incarnation,   /* N3: an ACK of an earlier life counts */
-    witness_tail_after_boot,  /* D2: W's tail counts though never fsynced */
-    renew_to_deaf,            /* L2: promises to a primary that hears nothing */
+    resume_view,             /* S2: a restarted member goes on in its old view */
+    equal_view_numbers,      /* finding 12: v without the coordinator's slot */
+    agree_again,             /* V3: agrees to a view number twice */
+    serve_before_started,    /* V8 without STARTED */
+    agree_without_fence,     /* V3 without the object */
+    no_hold,                 /* S1: a new life forgets its promise */
+    count_lossy,             /* V4: a log that is not intact may be chosen */
+    longest_log,             /* V4: longest log, whatever was formed */
+    lease_from_receipt,      /* L3: 0.9Δ from the answer instead of the question */
+    no_watermark,            /* N2: a walk that ends early is taken for the end */
+    fresh_region_complete,   /* S3: an empty region counts as a whole log */
+    choose_by_last_record,   /* V4: F from the last record's view (figure 8) */
+    started_before_disk,     /* V6: STARTED before disk.formed */
+    promise_ignored,         /* L4: a fence is granted under a live promise */
+    ack_of_old_incarnation,  /* N3: an ACK of an earlier life counts */
+    witness_tail_after_boot, /* D2: W's tail counts though never fsynced */
+    renew_to_deaf,           /* L2: promises to a primary that hears nothing */
 };
 
 } // namespace harp::vsr
