@@ -84,7 +84,11 @@ struct member_life {
     bool operator==(const member_life &) const = default;
 };
 
-/* The VIEW record, first of its view, at index s + 1 (struct harp_sec_view). */
+/*
+ * The VIEW record, first of its view, at index s + 1 (struct harp_sec_view). Every
+ * member writes it itself and all must write the same bytes (the next record's
+ * prev_crc covers them), so its header's time_ns is 0.
+ */
 struct view_record {
     view_t view;
     epoch_t epoch;
@@ -95,7 +99,6 @@ struct view_record {
     index_t s;
     view_t view_of_s;
     std::vector<index_t> voids;
-    uint64_t time_ns = 0; /* the record's time: one value, so that all write the same bytes */
 
     bool operator==(const view_record &) const = default;
     index_t index() const noexcept { return s + 1; }
