@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The root image of every test machine, and image files in general."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from . import apt
+from .util import LAB_D, cached, hash_of, hash_tree, need, need_root, run
+
+PACKAGES = """
+    systemd systemd-sysv udev dbus kmod procps psmisc util-linux busybox
+    nfs-kernel-server nfs-common rpcbind
+    iproute2 iputils-ping iputils-arping ethtool nftables tcpdump
+    e2fsprogs xfsprogs dmsetup acl attr quota fio strace rsync jq
+    libstdc++6 libnl-3-200 libnl-genl-3-200 libnl-route-3-200 libmnl0
+    libsystemd0 libfmt9 libtomlplusplus3 libinih1
+    python3-minimal python3 python3-yaml
+""".split()
+
+# Units that cost boot time and do nothing for a test machine, or that would
+# start an NFS server of the machine's own beside the groups' ones.
+MASKED = """
+    apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer
+    e2scrub_all.timer e2scrub_reap.service fstrim.timer
+    systemd-udev-trigger.service systemd-udev-settle.service
+    systemd-hwdb-update.service systemd-update-utmp.service
+    systemd-update-utmp-runlevel.service systemd-journal-flush.service
+    systemd-random-seed.service systemd-binfmt.service
+    systemd-firstboot.service systemd-machine-id-commit.service
+    systemd-pcrphase.service systemd-pcrphase-sysinit.service
+    systemd-pcrphase-initrd.service systemd-boot-update.service
+    systemd-sysusers.service systemd-tmpfiles-clean.timer
+    systemd-ask-password-console.path systemd-ask-password-wall.path
+    systemd-remount-fs.service systemd-user-sessions.service
+    systemd-logind.service modprobe@drm.service modprobe@efi_pstore.service
+    getty@tty1.service serial-getty@ttyS0.service getty.target
+    console-getty.service getty-static.service
+    nfs-blkmap.service auth-rpcgss-module.service
+    proc-sys-fs-binfmt_misc.automount dev-mqueue.mount dev-hugepages.mount
+""".split()
+DISABLED = """
+    nfs-server.service nfs-client.target rpcbind.service rpcbind.socket
+    remote-fs.target nftables.service
+""".split()
+
+RECIPE = "1"
+
+
+def base_name() -> str:
+    return "base-" + hash_of(RECIPE, *PACKAGES, *MASKED, *DISABLED,
+                             hash_tree(LAB_D / "image"))
+
+
+def _build(work: Path) -> None:
+    root = work / "root"
+    log = work / "mmdebstrap.log"
+    run(["mmdebstrap", "--mode=root", "--variant=minbase",
+         "--aptopt=APT::Install-Recommends \"false\"",
+         "--dpkgopt=path-exclude=/usr/share/man/*",
+         "--dpkgopt=path-exclude=/usr/share/doc/*",
+         "--dpkgopt=path-exclude=/usr/share/locale/*",
+         "--include=" + ",".join(PACKAGES), apt.RELEASE, root,
+         *apt.host_sources()],
+        "making the root image", log=log)
+    _configure(root)
+    mkfs(work / "root.img", root, free_mb=16)
+
+
+def _configure(root: Path) -> None:
+    units = root / "etc/systemd/system"
+    for unit in MASKED:
+        link = units / unit
+        link.unlink(missing_ok=True)
+        link.symlink_to("/dev/null")
+    subprocess.run(["systemctl", f"--root={root}", "--quiet", "disable",
+                    *DISABLED], check=True, stderr=subprocess.DEVNULL)
+    (root / "etc/hostname").write_text("node\n")
+    (root / "etc/fstab").write_text("")
+    # Sources name the mirror of the machine that made the image: keep them
+    # out of an image that may be handed on.
+    for path in (root / "etc/apt").glob("sources.list*"):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    (root / "etc/machine-id").write_text("")
+    (root / "etc/passwd").write_text(
+        (root / "etc/passwd").read_text().replace("root:x:", "root::", 1))
+    for name in ("lower", "mnt", "srv/harp", "harp/src", "harp/out"):
+        (root / name).mkdir(parents=True, exist_ok=True)
+    shutil.copytree(LAB_D / "image", root, dirs_exist_ok=True)
+    subprocess.run(["systemctl", f"--root={root}", "--quiet", "set-default",
+                    "multi-user.target"], check=True)
+
+
+def mkfs(image: Path, tree: Path, free_mb: int) -> None:
+    """An ext4 image that holds the tree, made without mounting anything."""
+    need("mkfs.ext4")
+    used = int(subprocess.run(["du", "-sm", "--apparent-size", str(tree)],
+                              text=True, capture_output=True,
+                              check=True).stdout.split()[0])
+    inodes = sum(len(d) + len(f) for _, d, f in os.walk(tree)) + 256
+    size = used + used // 8 + inodes // 256 + free_mb
+    image.unlink(missing_ok=True)
+    with open(image, "wb") as handle:
+        handle.truncate(size << 20)
+    run(["mkfs.ext4", "-q", "-F", "-O", "^has_journal,^resize_inode", "-m0",
+         "-N", str(inodes + 256), "-E", "lazy_itable_init=1,root_owner=0:0",
+         "-d", tree, image], f"writing {image.name}")
+
+
+def base_image() -> Path:
+    """Directory with `root`, the tree, and `root.img`, the same as ext4."""
+    need("mmdebstrap", "mkfs.ext4")
+    need_root("making the root image")
+    return cached(base_name(), _build)

@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: GPL-2.0
+"""One command as root in a User Mode Linux kernel of its own."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+from pathlib import Path
+from typing import BinaryIO
+
+from . import image, kernel
+from .util import (LabError, OUT, ROOT, die_with_parent, need, need_root,
+                   parse_size, say)
+
+TIMED_OUT = 124
+KERNEL_FAILED = 125
+
+# What makes a run fail whatever the command's status: reports that do not
+# stop the kernel by themselves even with panic_on_warn.
+BAD = re.compile(
+    r"Kernel panic|BUG: |Oops|general protection fault|-+\[ cut here|"
+    r"WARNING: (possible|suspicious|inconsistent|held lock|bad unlock)|"
+    r"INFO: (possible|task .* blocked|rcu|trying to register)|"
+    r"DEBUG_LOCKS_WARN_ON|refcount_t: |UBSAN: |list_(add|del) corruption|"
+    r"MAX_LOCKDEP|BUG kmalloc|Segmentation fault in kernel|"
+    r"unreferenced object")
+
+
+@dataclasses.dataclass
+class Run:
+    command: list[str]
+    kernel: str = "debug"
+    disks: tuple[str, ...] = ()
+    mem: str = "1500M"
+    timeout: float = 600
+    out: Path | None = None
+    env: dict[str, str] = dataclasses.field(default_factory=dict)
+    kernel_args: tuple[str, ...] = ()
+    kmemleak: bool = True
+    harp: bool = False
+
+
+def _write_command(run: Run, out: Path, env: dict[str, str]) -> None:
+    lines = ["#!/bin/bash"]
+    lines += [f"export {k}={shlex.quote(v)}" for k, v in env.items()]
+    if run.harp:
+        lines.append('insmod "$HARP_KO" || exit')
+    lines.append("exec " + shlex.join(run.command))
+    path = out / ".command"
+    path.write_text("\n".join(lines) + "\n")
+    path.chmod(0o755)
+
+
+def _make_disks(run: Run, where: Path) -> list[Path]:
+    paths = []
+    for number, size in enumerate(run.disks):
+        path = where / f"disk{number}.img"
+        with open(path, "wb") as handle:
+            handle.truncate(parse_size(size))
+        paths.append(path)
+    return paths
+
+
+def _copy(source: int, sink: BinaryIO) -> threading.Thread:
+    def loop() -> None:
+        with os.fdopen(source, "rb", buffering=0) as pipe:
+            while chunk := pipe.read(65536):
+                sink.write(chunk)
+                sink.flush()
+    thread = threading.Thread(target=loop, daemon=True)
+    thread.start()
+    return thread
+
+
+def _argv(run: Run, out: Path, tmp: Path, disks: list[Path],
+          fds: tuple[int, int]) -> list[str]:
+    built = kernel.uml_kernel(run.kernel)
+    root = image.base_image()
+    argv = [str(built / "linux"), f"mem={run.mem}",
+            f"uml_dir={tmp}/", "umid=lab",
+            f"ubd0r={root}/root.img", "root=/dev/ubda", "ro",
+            "init=/usr/lib/harp-lab/uml-init",
+            "con0=null,fd:1", f"con1=null,fd:{fds[0]}",
+            f"con2=null,fd:{fds[1]}", "con=null", "console=tty0",
+            "panic=-1", "panic_on_warn=1", "null_blk.nr_devices=0",
+            "loglevel=7",
+            f"harplab.src={ROOT}", f"harplab.out={out}",
+            f"harplab.kmemleak={int(run.kmemleak)}"]
+    argv += [f"ubd{n}={path}" for n, path in enumerate(disks, 1)]
+    if run.kernel == "debug":
+        argv += ["hung_task_panic=1"]
+    return argv + list(run.kernel_args)
+
+
+def _spawn(run: Run, argv: list[str], log: BinaryIO,
+           fds: tuple[int, int]) -> int | None:
+    """Run the kernel to its end; None if it had to be stopped."""
+    # A process namespace of its own: UML keeps helper processes, and nothing
+    # but the death of their init ends them for certain.
+    wrapped = ["unshare", "--pid", "--fork", "--kill-child=KILL",
+               "sh", "-c", 'ulimit -c 0; "$@"; exit $?', "uml", *argv]
+    env = {**os.environ, "TMPDIR": "/dev/shm"}
+    proc = subprocess.Popen(wrapped, stdin=subprocess.DEVNULL, stdout=log,
+                            stderr=log, pass_fds=fds, env=env,
+                            start_new_session=True,
+                            preexec_fn=die_with_parent)
+    for fd in fds:
+        os.close(fd)
+    try:
+        return proc.wait(run.timeout)
+    except subprocess.TimeoutExpired:
+        return None
+    finally:
+        if proc.poll() is None:
+            proc.kill()
+            proc.wait()
+
+
+def _complaints(log: Path) -> list[str]:
+    """The lines around the first thing the kernel complained of."""
+    lines = log.read_text(errors="replace").splitlines()
+    for number, line in enumerate(lines):
+        if BAD.search(line):
+            return lines[max(0, number - 3):number + 60]
+    return []
+
+
+def _verdict(run: Run, out: Path, ended: int | None) -> int:
+    log = out / "console.log"
+    bad = _complaints(log)
+    status_file = out / ".status"
+    status = None
+    if status_file.exists():
+        text = status_file.read_text().strip()
+        status = int(text) if text.isdigit() else None
+    if bad:
+        say(f"the kernel complained (whole log: {log}):")
+        print("\n".join(bad), file=sys.stderr)
+    if (out / "kmemleak.txt").exists():
+        say(f"kmemleak found ({out}/kmemleak.txt):")
+        print("\n".join((out / "kmemleak.txt").read_text()
+                        .splitlines()[:60]), file=sys.stderr)
+        return KERNEL_FAILED
+    if bad:
+        return KERNEL_FAILED
+    if ended is None:
+        say(f"stopped after {run.timeout:.0f} s; console: {log}")
+        tail = log.read_text(errors="replace").splitlines()[-15:]
+        print("\n".join(tail), file=sys.stderr)
+        return TIMED_OUT
+    if status is None:
+        say(f"the kernel ended before the command did; console: {log}")
+        tail = log.read_text(errors="replace").splitlines()[-30:]
+        print("\n".join(tail), file=sys.stderr)
+        return KERNEL_FAILED
+    return status
+
+
+def run_uml(run: Run, stdout: BinaryIO | None = None,
+            stderr: BinaryIO | None = None) -> int:
+    """Exit status of the command; 124 when out of time, 125 when the kernel
+    died or complained."""
+    need_root("a User Mode Linux machine")
+    need("unshare")
+    keep = run.out is not None
+    out = (run.out or OUT / "uml" / str(os.getpid())).resolve()
+    if re.search(r"[\s,]", f"{out}{ROOT}"):
+        raise LabError("User Mode Linux takes no path with blanks or commas: "
+                       f"{ROOT}, {out}")
+    out.mkdir(parents=True, exist_ok=True)
+    for stale in (".status", "kmemleak.txt", "console.log"):
+        (out / stale).unlink(missing_ok=True)
+    env = {"HARP_SRC": "/harp/src", "HARP_OUT": "/harp/out", "HARP_LAB": "uml",
+           "HARP_KERNEL": run.kernel,
+           "HOME": "/root", "LC_ALL": "C.UTF-8",
+           "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin",
+           "HARP_DISKS": " ".join(f"/dev/ubd{chr(ord('b') + n)}"
+                                  for n in range(len(run.disks))), **run.env}
+    if run.harp:
+        from . import kmod
+        env["HARP_KO"] = "/harp/src/" + str(
+            kmod.build_for_uml(run.kernel).relative_to(ROOT))
+    with tempfile.TemporaryDirectory(prefix="harp-uml-") as name:
+        tmp = Path(name)
+        _write_command(run, out, env)
+        disks = _make_disks(run, tmp)
+        pipes = [os.pipe(), os.pipe()]
+        fds = (pipes[0][1], pipes[1][1])
+        argv = _argv(run, out, tmp, disks, fds)
+        copiers = [_copy(pipes[0][0], stdout or sys.stdout.buffer),
+                   _copy(pipes[1][0], stderr or sys.stderr.buffer)]
+        with open(out / "console.log", "wb") as log:
+            ended = _spawn(run, argv, log, fds)
+        for thread in copiers:
+            thread.join(5)
+    status = _verdict(run, out, ended)
+    if not keep and status == 0:
+        shutil.rmtree(out, ignore_errors=True)
+    return status
