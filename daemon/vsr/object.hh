@@ -18,6 +18,7 @@
 #include "vsr/match.hh"
 
 #include <deque>
+#include <utility>
 
 namespace harp::vsr {
 
