@@ -97,7 +97,8 @@ std::optional<position> match_point(const log_summary &a, const log_summary &b, 
         if (!va || !vb) {
             return std::nullopt;
         }
-        if (*va == *vb) {
+        /* View 0 above index 0 is an anchor nobody knows: it matches nothing. */
+        if (*va == *vb && (*va || at == index_t(0))) {
             return position{at, *va};
         }
         /*

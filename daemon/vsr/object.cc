@@ -264,6 +264,7 @@ void object::run(time_point_t now, token_t token, const cmd_serve &cmd) {
     started_ = true;
     cp_ = std::max(cp_, view_.index());
     header_.wm = std::max(header_.wm, view_.index());
+    (void)store_header();
     ap_ = std::max(ap_, cp_);
     if (!lease_valid(now) && cfg_.broken != broken_rule::serve_before_started) {
         return refuse(now, token, refusal::retry, "no lease from the backup yet");
@@ -622,6 +623,7 @@ void object::on_ack(time_point_t now, const link_ack &ack) {
     acked_ = std::max(acked_, std::min(ack.n, log_.top));
     if (acked_ >= view_.index()) {
         header_.wm = std::max(header_.wm, acked_);
+        (void)store_header(); /* wm reaches memory before anything counts as committed */
         cp_ = std::max(cp_, acked_);
         ap_ = std::max(ap_, cp_);
         if (!started_) {

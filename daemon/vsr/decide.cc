@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#include "vsr/decide.hh"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace harp::vsr {
+
+bool never_formed(const agree &a) {
+    return !a.formed && !a.view;
+}
+
+namespace {
+
+const vote *vote_of(const decide_input &in, slot_t slot) {
+    for (const auto &v : in.votes) {
+        if (v.member == slot) {
+            return &v;
+        }
+    }
+    return nullptr;
+}
+
+const member &who(const decide_input &in, slot_t slot) {
+    return (*in.members)[slot.value()];
+}
+
+std::optional<slot_t> of_kind(const decide_input &in, member_kind kind) {
+    for (const auto &m : *in.members) {
+        if (m.kind == kind) {
+            return m.slot;
+        }
+    }
+    return std::nullopt;
+}
+
+/* Who is to be primary: the one asked for, P, B. */
+std::vector<slot_t> primary_order(const decide_input &in) {
+    std::vector<slot_t> out;
+    auto add = [&](std::optional<slot_t> s) {
+        if (s && std::find(out.begin(), out.end(), *s) == out.end()) {
+            out.push_back(*s);
+        }
+    };
+    if (in.prefer && who(in, *in.prefer).is_data()) {
+        add(in.prefer);
+    }
+    add(of_kind(in, member_kind::primary));
+    add(of_kind(in, member_kind::backup));
+    return out;
+}
+
+view_t formed_of(const decide_input &in, const agree &a) {
+    if (in.broken == broken_rule::choose_by_last_record) {
+        return a.log.empty() ? a.log.anchor_view : a.log.starts.back().view;
+    }
+    return in.broken == broken_rule::longest_log ? view_t() : a.formed;
+}
+
+bool whole(const decide_input &in, const agree &a) {
+    return a.intact || in.broken == broken_rule::count_lossy;
+}
+
+/*
+ * V4's F. The exception: all three agreed, only one member shows the highest
+ * formed, its log is lost, and the other member of that view never entered it: then
+ * nothing of that view was ever committed, and it may be left out.
+ */
+view_t choose_formed(const decide_input &in) {
+    view_t best;
+    for (const auto &v : in.votes) {
+        best = std::max(best, formed_of(in, v.what));
+    }
+    if (in.votes.size() < member_count) {
+        return best;
+    }
+    const vote *holder = nullptr;
+    view_t next;
+    for (const auto &v : in.votes) {
+        if (formed_of(in, v.what) != best) {
+            next = std::max(next, formed_of(in, v.what));
+        } else if (holder) {
+            return best;
+        } else {
+            holder = &v;
+        }
+    }
+    if (!holder || whole(in, holder->what) || !holder->what.view ||
+        holder->what.view->view != best || !holder->what.view->has(holder->member)) {
+        return best;
+    }
+    return next; /* the view's other member is one of the other two, and shows less */
+}
+
+std::string names_of_formed(const decide_input &in, view_t formed) {
+    for (const auto &v : in.votes) {
+        if (v.what.view && v.what.view->view == formed) {
+            return fmt::format("{} and {}", who(in, v.what.view->primary.slot).name,
+                               who(in, v.what.view->backup.slot).name);
+        }
+    }
+    return "members not heard";
+}
+
+/* Intact, formed = F, longest; a tie goes to the coming primary. */
+const vote *choose_donor(const decide_input &in, view_t formed) {
+    const vote *donor = nullptr;
+    auto consider = [&](const vote *v) {
+        if (v && formed_of(in, v->what) == formed && whole(in, v->what) &&
+            (!donor || v->what.log.top > donor->what.log.top)) {
+            donor = v;
+        }
+    };
+    for (slot_t s : primary_order(in)) {
+        consider(vote_of(in, s));
+    }
+    for (const auto &v : in.votes) {
+        consider(&v);
+    }
+    return donor;
+}
+
+struct choice {
+    const decide_input &in;
+    const vote &donor;
+    reach_of reach;
+    index_t s;
+    bool lag_matters = true;
+    std::string refused; /* why members were passed over, for a person */
+
+    void refuse(const vote &v, std::string_view why) {
+        refused +=
+                fmt::format("{}{}: {}", refused.empty() ? "" : "; ", who(in, v.member).name, why);
+    }
+
+    bool eligible(const vote &v, bool as_primary) {
+        const agree &a = v.what;
+        if (!who(in, v.member).is_data()) {
+            return false;
+        }
+        if (a.needs_copy) {
+            refuse(v, "needs a copy of the files");
+            return false;
+        }
+        if (a.stays_out && !in.allow_return) {
+            refuse(v, "restarted, and coming back is not in this version");
+            return false;
+        }
+        if (as_primary && a.poisoned) {
+            refuse(v, "died of a record it was applying");
+            return false;
+        }
+        if (reach.log.base > a.lb + 1) {
+            refuse(v, "the logs at hand do not reach back to its disk; needs a copy");
+            return false;
+        }
+        auto match = match_point(a.log, reach.log, s);
+        index_t common = match ? match->index : index_t();
+        if (!in.allow_return && (!match || common < a.log.top || (as_primary && common < s))) {
+            refuse(v, common < a.log.top ? "holds records the group gave up"
+                                         : "lacks records it would have to serve");
+            return false;
+        }
+        if (a.ap > s) {
+            refuse(v, "has applied records the chosen log lacks");
+            return false;
+        }
+        uint64_t lag = s - std::min(std::max(common, a.lb), std::max(a.ap, a.lb));
+        if (lag_matters && lag > in.lag_limit) {
+            refuse(v, fmt::format("{} records behind", lag));
+            return false;
+        }
+        return true;
+    }
+
+    std::optional<slot_t> pick_primary() {
+        for (slot_t slot : primary_order(in)) {
+            const vote *v = vote_of(in, slot);
+            if (v && eligible(*v, true)) {
+                return slot;
+            }
+        }
+        return std::nullopt;
+    }
+
+    std::optional<slot_t> pick_backup(slot_t primary) {
+        const vote *data = nullptr;
+        const vote *witness = nullptr;
+        for (const auto &v : in.votes) {
+            if (v.member != primary) {
+                (who(in, v.member).is_data() ? data : witness) = &v;
+            }
+        }
+        bool witness_fits = witness && witness->what.free_bytes >= in.space_min;
+        bool data_fits = data && eligible(*data, false);
+        if (data_fits && !(witness_fits && in.avoid_backup == data->member)) {
+            return data->member;
+        }
+        if (witness && !witness_fits) {
+            refuse(*witness, "has no room for a log");
+        }
+        return witness_fits ? std::optional(witness->member) : std::nullopt;
+    }
+};
+
+start make_start(const decide_input &in, const choice &c, slot_t primary, slot_t backup) {
+    start out;
+    out.record.view = in.view;
+    out.record.epoch = in.epoch;
+    out.record.lineage = in.lineage;
+    out.record.primary = {primary, vote_of(in, primary)->inc};
+    out.record.backup = {backup, vote_of(in, backup)->inc};
+    out.record.promise = in.promise;
+    out.record.s = c.s;
+    out.record.view_of_s = view_at(c.reach.log, c.s).value_or(view_t());
+    out.donor = c.donor.member;
+    out.reach = c.reach.log;
+    out.sources = c.reach.sources;
+    return out;
+}
+
+/*
+ * First formation: nobody was ever in a view. Only {P, B} may be first, with empty
+ * logs: then every later pair of members contains one that knows of a view, and a
+ * state file gone back to its beginning can never found the group a second time.
+ */
+result<start> decide_first(const decide_input &in) {
+    const vote *donor = nullptr;
+    for (slot_t slot : primary_order(in)) {
+        const vote *v = vote_of(in, slot);
+        if (!v) {
+            return fail(EAGAIN,
+                        fmt::format("the group's first view needs {} as well", who(in, slot).name));
+        }
+        if (!v->what.log.empty() || v->what.log.base != index_t(1) || v->what.lb || v->what.ap ||
+            v->what.needs_copy) {
+            return fail(EPROTO, fmt::format("{} was never in a view and yet is not empty",
+                                            who(in, slot).name));
+        }
+        donor = donor ? donor : v;
+    }
+    choice c{in, *donor, {donor->what.log, {}}, index_t(), false, {}};
+    auto order = primary_order(in);
+    return make_start(in, c, order[0], order[1]);
+}
+
+} // namespace
+
+result<start> decide(const decide_input &in) {
+    if (in.votes.size() < 2) {
+        return fail(EAGAIN, "only one member agrees");
+    }
+    if (std::all_of(in.votes.begin(), in.votes.end(),
+                    [](const vote &v) { return never_formed(v.what); })) {
+        return decide_first(in);
+    }
+    view_t formed = choose_formed(in);
+    const vote *donor = choose_donor(in, formed);
+    if (!donor) {
+        return fail(ENODATA,
+                    fmt::format("the whole log of view {} is not at hand: it was {} that held it",
+                                formed.value(), names_of_formed(in, formed)));
+    }
+    std::vector<candidate_log> others;
+    for (const auto &v : in.votes) {
+        if (v.member != donor->member) {
+            others.push_back({v.member, &v.what.log});
+        }
+    }
+    choice c{in,
+             *donor,
+             extend_reach({donor->member, &donor->what.log}, others),
+             donor->what.log.top,
+             true,
+             {}};
+    for (bool lag_matters : {true, false}) {
+        c.lag_matters = lag_matters;
+        c.refused.clear();
+        auto primary = c.pick_primary();
+        auto backup = primary ? c.pick_backup(*primary) : std::nullopt;
+        if (primary && backup) {
+            return make_start(in, c, *primary, *backup);
+        }
+    }
+    return fail(EHOSTUNREACH, c.refused.empty() ? "no two members can make a view" : c.refused);
+}
+
+} // namespace harp::vsr
