@@ -14,11 +14,19 @@
 #include <linux/harp_region.h>
 #include <linux/harp_wire.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* CRC-32C as in iSCSI ("123456789" gives 0xe3069283); @crc: 0, or that of the bytes before. */
+u32 harp_crc32c(u32 crc, const void *p, size_t len);
+
 /**
  * struct harp_builder - a record under construction in a caller's buffer
  * @buf: the buffer, 8-byte aligned; starts with the struct harp_rec_hdr
  * @cap: its size in bytes
  * @len: bytes used so far
+ * @nsec: sections so far
  * @err: first error (-EMSGSIZE when @cap or a bound is exceeded), sticky
  */
 struct harp_builder {
@@ -44,7 +52,11 @@ struct harp_sec_symlink *harp_build_symlink(struct harp_builder *b, const char *
 struct harp_sec_req *harp_build_req(struct harp_builder *b);
 struct harp_sec_view *harp_build_view(struct harp_builder *b, const struct harp_sec_view *v,
 				      const u64 *voids, u32 nvoid);
-/* Sets len, nsec and payload_crc. Returns 0 or @b->err. The payload must not change after. */
+/*
+ * Sets len, nsec and payload_crc. Returns 0, @b->err, or -EINVAL when the sections
+ * are not what the record's type asks for or hold a value that no reader would
+ * accept: what passes here parses everywhere. The payload must not change after.
+ */
 int __must_check harp_build_finish(struct harp_builder *b);
 /* Gives a finished record its place; the last step, cheap: only the header is summed. */
 void harp_rec_seal(struct harp_rec_hdr *rec, u64 index, u64 view, u64 lineage, u64 time_ns,
@@ -71,11 +83,15 @@ struct harp_rec {
 
 /*
  * Checks magic, version, bounds and the header's checksum only: enough to know
- * how long the record is. @avail: bytes readable at @p. Returns 0, -EAGAIN when
- * @avail is too small to tell, or -EBADMSG; *@why then names what is wrong.
+ * how long the record is (the record itself may be longer than @avail). @p: 8-byte
+ * aligned; @avail: bytes readable there. Returns 0, -EAGAIN when @avail is smaller
+ * than a header, or -EBADMSG; *@why then names what is wrong.
  */
 int __must_check harp_rec_check_header(const void *p, size_t avail, const char **why);
-/* As above, and the payload's checksum and every section: the record is safe to use. */
+/*
+ * As above, and the payload's checksum and every section: the record is safe to
+ * use. -EAGAIN when @len is smaller than the record; more than the record is fine.
+ */
 int __must_check harp_rec_parse(const void *p, size_t len, struct harp_rec *out,
 				const char **why);
 /* The inode section with @role, or NULL. */
@@ -100,6 +116,11 @@ static inline const void *harp_xattr_value(const struct harp_sec_xattr *x)
 	return (const char *)(x + 1) + le16_to_cpu(x->name_len) + 1;
 }
 
+static inline const char *harp_symlink_target(const struct harp_sec_symlink *s)
+{
+	return (const char *)(s + 1);	/* not NUL-terminated */
+}
+
 static inline u32 harp_symlink_len(const struct harp_sec_symlink *s)
 {
 	return le32_to_cpu(s->sec.len) - sizeof(*s);
@@ -116,6 +137,7 @@ const char *harp_rec_type_name(u8 type);
 
 /* Record-link messages. @body: sizeof per type. seal: sets magic, version, len, crc. */
 u32 harp_wire_body_size(u8 type);	/* 0 for LEAVE; ~0U for an unknown type */
+/* @records_len: bytes of records after the body (REC only). */
 void harp_wire_seal(struct harp_wire_hdr *h, const void *body, u32 records_len);
 /* Bounds and magic only, before the body is there: 0 or -EBADMSG/-EPROTO. */
 int __must_check harp_wire_check_header(const struct harp_wire_hdr *h, const char **why);
@@ -123,7 +145,16 @@ int __must_check harp_wire_check_body(const struct harp_wire_hdr *h, const void 
 				      const char **why);
 /* Region header copies. */
 void harp_region_seal(struct harp_region_hdr *h);
+/*
+ * @region_size: bytes of the region, or 0 to take the header's word for it. 0;
+ * -EBADMSG: no header, or damaged; -EPROTO: a sound header of another version;
+ * -ERANGE: sound, but of a region of another size.
+ */
 int __must_check harp_region_check(const struct harp_region_hdr *h, u64 region_size,
 				   const char **why);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif /* HARP_CODEC_H */
