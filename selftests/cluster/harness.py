@@ -1,0 +1,331 @@
+# SPDX-License-Identifier: GPL-2.0
+"""A group of Harp on machines of the lab: what demo and cluster tests share.
+
+Everything goes through the commands a person types: scripts/lab for the
+machines, harpctl for the group, mount and harp-client for the client's work.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from ktap import eprint
+
+SRC = Path(__file__).resolve().parents[2]
+LAB = SRC / "scripts" / "lab"
+GROUP = "demo"
+SERVICE = "10.77.0.100"
+SERVICE_MAC = "02:68:61:72:70:01"
+MOUNT = "/mnt/share"
+T = TypeVar("T")
+
+GROUP_TOML = """\
+name = "{group}"
+uuid = "6ff7ff57-4a2b-4c70-8d3c-2c9c5d8e0b11"
+promise_ms = {promise_ms}
+detect_ms = {detect_ms}
+
+[[member]]
+name = "a"
+role = "primary"
+addresses = ["10.77.0.1", "10.78.0.1"]
+lower = {{ device = "/dev/disk0", type = "{fs}" }}
+region = "memmap:0x20000000:64M"
+
+[[member]]
+name = "b"
+role = "backup"
+addresses = ["10.77.0.2", "10.78.0.2"]
+lower = {{ device = "/dev/disk0", type = "{fs}" }}
+region = "memmap:0x20000000:64M"
+
+[[member]]
+name = "w"
+role = "witness"
+addresses = ["10.77.0.3", "10.78.0.3"]
+log_size = "128M"
+
+[service]
+addresses = ["{service}/24"]
+mac = "{mac}"
+parent = "eth0"
+
+[nfs]
+versions = ["3", "4.2"]
+threads = 16
+max_block_size = "128K"
+
+[[export]]
+client = "*"
+options = "rw,no_root_squash"
+"""
+
+
+class LabFailed(Exception):
+    """A command of the lab, or one in a machine, failed."""
+
+
+def wait_for(what: str, probe: Callable[[], T | None], timeout: float,
+             interval: float = 0.2) -> T:
+    """Ask until the probe answers something true, or say what never came."""
+    end = time.monotonic() + timeout
+    while True:
+        found = probe()
+        if found:
+            return found
+        if time.monotonic() >= end:
+            raise LabFailed(f"waited {timeout:.0f} s in vain for {what}")
+        time.sleep(interval)
+
+
+class Lab:
+    """One lab of QEMU machines, by its command."""
+
+    def __init__(self, name: str, kernel: str = "6.1") -> None:
+        self.name = name
+        self.kernel = kernel
+
+    def call(self, *args: str, timeout: float = 120,
+             check: bool = True, text: str | None = None
+             ) -> subprocess.CompletedProcess[str]:
+        argv = [str(LAB), args[0], "--name", self.name, *args[1:]]
+        try:
+            done = subprocess.run(argv, input=text, text=True, check=False,
+                                  capture_output=True, timeout=timeout)
+        except subprocess.TimeoutExpired as error:
+            raise LabFailed(f"{' '.join(args[:5])}: no end in "
+                            f"{timeout:.0f} s") from error
+        if check and done.returncode:
+            raise LabFailed(f"{' '.join(args)[:200]}: status "
+                            f"{done.returncode}: "
+                            f"{(done.stderr or done.stdout)[-800:].strip()}")
+        return done
+
+    def up(self, *nodes: str) -> None:
+        argv = [str(LAB), "up", "--name", self.name, "--kernel", self.kernel]
+        for node in nodes:
+            argv += ["--nodes", node]
+        if subprocess.run(argv, check=False).returncode:
+            raise LabFailed("the lab did not come up")
+
+    def down(self) -> None:
+        subprocess.run([str(LAB), "down", "--name", self.name], check=False)
+
+    def run(self, node: str, command: str, timeout: float = 60,
+            check: bool = True, text: str | None = None) -> str:
+        """A shell command in a node; its output."""
+        return self.call("exec", node, "--", "sh", "-c", command,
+                         timeout=timeout, check=check, text=text).stdout
+
+    def ok(self, node: str, command: str, timeout: float = 60) -> bool:
+        return self.call("exec", node, "--", "sh", "-c", command,
+                         timeout=timeout, check=False).returncode == 0
+
+    def start(self, node: str, command: str) -> subprocess.Popen[str]:
+        """A shell command in a node, in the background here."""
+        return subprocess.Popen(
+            [str(LAB), "exec", "--name", self.name, node, "--",
+             "sh", "-c", command], text=True, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    def put(self, node: str, path: str, text: str) -> None:
+        self.run(node, f"mkdir -p $(dirname {path}) && cat > {path}",
+                 text=text)
+
+
+@dataclasses.dataclass
+class Settings:
+    fs: str = "ext4"
+    promise_ms: int = 1500
+    detect_ms: int = 1500
+    version: str = "3"
+
+
+class Group:
+    """The group `demo` on a, b and w, mounted by c."""
+
+    def __init__(self, lab: Lab, settings: Settings | None = None) -> None:
+        self.lab = lab
+        self.settings = settings or Settings()
+
+    def create(self) -> None:
+        """From whatever was there before to a served group on fresh disks."""
+        text = GROUP_TOML.format(
+            group=GROUP, service=SERVICE, mac=SERVICE_MAC,
+            **{k: v for k, v in dataclasses.asdict(self.settings).items()
+               if k != "version"})
+        for node in "abw":
+            self.lab.put(node, f"/etc/harp/groups/{GROUP}.toml", text)
+        mkfs = {"ext4": "mkfs.ext4 -q -F -O ^fast_commit",
+                "xfs": "mkfs.xfs -q -f"}[self.settings.fs]
+        for node in "ab":
+            self.lab.run(node, f"{mkfs} /dev/disk0", timeout=120)
+        for node in "abw":
+            self.lab.run(node, "systemctl start harpd", timeout=90)
+        # One command on one machine, as a user would.
+        self.lab.run("a", f"harpctl group create {GROUP}", timeout=120)
+
+    def status(self, node: str) -> dict[str, Any]:
+        """What harpctl on a node says of the group; {} when it says nothing."""
+        out = self.lab.call("exec", node, "--", "harpctl", "status", "--json",
+                            timeout=30, check=False).stdout
+        try:
+            data = json.loads(out)
+        except ValueError:
+            return {}
+        for group in data.get("groups", []):
+            if group.get("name") == GROUP:
+                return group
+        return {}
+
+    def serving(self, node: str) -> int:
+        """The view in which a node serves, or 0."""
+        status = self.status(node)
+        return int(status.get("view", 0)) if status.get("serving") else 0
+
+    def wait_serving(self, node: str, timeout: float = 90,
+                     above: int = 0) -> int:
+        def probe() -> int:
+            view = self.serving(node)
+            return view if view > above else 0
+        return wait_for(f"node {node} to serve the group "
+                        f"(last said: {self.status(node)})", probe, timeout)
+
+    def mount(self, node: str = "c") -> None:
+        v = self.settings.version
+        options = f"vers={v},proto=tcp,hard,timeo=50,retrans=2,sec=sys"
+        if v == "3":
+            options += ",nolock,mountproto=tcp"
+        self.lab.run(node, f"mkdir -p {MOUNT}; umount -f -l {MOUNT} "
+                     f"2>/dev/null; mount -t nfs -o {options} {SERVICE}:/ "
+                     f"{MOUNT}" if v != "3" else
+                     f"mkdir -p {MOUNT}; umount -f -l {MOUNT} 2>/dev/null; "
+                     f"mount -t nfs -o {options} {SERVICE}:/srv/{GROUP} "
+                     f"{MOUNT}", timeout=120)
+
+    def events(self, node: str) -> list[dict[str, str]]:
+        """harpd's timeline lines (key=value, with at_ns) from the journal."""
+        out = self.lab.run(node, "journalctl -u harpd -o cat --no-pager",
+                           check=False)
+        found = []
+        for line in out.splitlines():
+            pairs = dict(re.findall(r"(\w+)=(\"[^\"]*\"|\S+)", line))
+            if "event" in pairs and "at_ns" in pairs:
+                found.append(pairs)
+        return found
+
+
+class Client:
+    """harp-client at work on c, watched through its progress file."""
+
+    PROGRESS = "/run/harp-client.progress"
+
+    def __init__(self, lab: Lab, args: str, node: str = "c") -> None:
+        self.lab = lab
+        self.node = node
+        lab.run(node, f"rm -f {self.PROGRESS}")
+        self.process = lab.start(
+            node, f"exec harp-client {args} --progress {self.PROGRESS}")
+
+    def operations(self) -> int:
+        out = self.lab.run(self.node, f"cat {self.PROGRESS} 2>/dev/null",
+                           check=False).split()
+        return int(out[0]) if out else 0
+
+    def wait_operations(self, count: int, timeout: float = 120) -> int:
+        def probe() -> int:
+            if self.process.poll() is not None:
+                raise LabFailed(f"harp-client ended early: "
+                                f"{self.process.communicate()}")
+            done = self.operations()
+            return done if done >= count else 0
+        return wait_for(f"{count} operations of the client", probe, timeout,
+                        interval=0.5)
+
+    def result(self, timeout: float = 600) -> dict[str, Any]:
+        """Its line of JSON; raises unless every check of it was good."""
+        try:
+            out, err = self.process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired as error:
+            self.process.send_signal(signal.SIGTERM)
+            raise LabFailed(f"harp-client did not end in {timeout:.0f} s "
+                            f"(at {self.operations()} operations)") from error
+        try:
+            data = json.loads(out)
+        except ValueError as error:
+            raise LabFailed(f"harp-client said {out!r}, {err[-800:]!r}"
+                            ) from error
+        if data["errors"] or self.process.returncode:
+            raise LabFailed(f"{data['errors']} wrong results: {err[-1500:]}")
+        return data
+
+
+@dataclasses.dataclass
+class Frame:
+    at: float       # seconds, the host's one clock for all ports
+    port: str
+
+
+class Wire:
+    """Frames that carry the group's MAC, as they leave each server's port."""
+
+    def __init__(self, lab: Lab, nodes: Iterable[str]) -> None:
+        self.captures: dict[str, subprocess.Popen[str]] = {}
+        where = lab.call("status", "--json").stdout
+        keeper = json.loads(where)["keeper"]
+        for node in nodes:
+            port = f"{node}-0"
+            self.captures[node] = subprocess.Popen(
+                ["nsenter", f"--net=/proc/{keeper}/ns/net", "tcpdump", "-i",
+                 port, "-Q", "in", "-tt", "-n", "-l", "--immediate-mode",
+                 "-q", "-s", "64", "ether", "src", SERVICE_MAC],
+                text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        for node, process in self.captures.items():
+            assert process.stderr
+            line = ""
+            while "listening on" not in line:
+                line = process.stderr.readline()
+                if not line:
+                    raise LabFailed(f"no capture on the port of {node}")
+
+    def stop(self) -> dict[str, list[Frame]]:
+        found: dict[str, list[Frame]] = {}
+        for node, process in self.captures.items():
+            process.send_signal(signal.SIGINT)
+        for node, process in self.captures.items():
+            out, _ = process.communicate(timeout=30)
+            found[node] = [
+                Frame(float(m.group(1)), node)
+                for m in re.finditer(r"^(\d+\.\d+) ", out, re.M)]
+        return found
+
+
+def one_server_at_a_time(frames: dict[str, list[Frame]], old: str,
+                         new: str) -> float:
+    """I5 on the wire: milliseconds between the old server's last frame and
+    the new one's first; raises when they overlap."""
+    if not frames[old] or not frames[new]:
+        raise LabFailed(f"nothing to compare: {len(frames[old])} frames of "
+                        f"{old}, {len(frames[new])} of {new}")
+    last, first = frames[old][-1].at, frames[new][0].at
+    if last >= first:
+        raise LabFailed(f"two servers at once: {old} still sent "
+                        f"{(last - first) * 1000:.1f} ms after {new} began")
+    return (first - last) * 1000
+
+
+def default_lab_name() -> str:
+    return os.environ.get("HARP_LAB", f"test-{os.getpid()}")
+
+
+def progress(text: str) -> None:
+    eprint(f"    {time.strftime('%H:%M:%S')} {text}")
