@@ -193,7 +193,7 @@ void object::run(time_point_t now, token_t token, const cmd_adopt &cmd) {
         return refuse(now, token, refusal::failed, "the VIEW record names another incarnation");
     }
     /* Finding 24: an applied record is never rolled back. */
-    if (!is_witness() && (ap_ > record.s || ap_ > cmd.match.index)) {
+    if (!is_witness() && (ap_ > record.s || ap_ > std::max(cmd.match.index, lb_))) {
         return refuse(now, token, refusal::failed, "applied records are not in the chosen log");
     }
     if (auto r = prepare_log(cmd); !r) {

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Inside the core: one struct per phase, so that what belongs to one cannot be
+ * looked at in another. Not for use outside daemon/vsr/core*.cc.
+ */
+#pragma once
+
+#include "vsr/core.hh"
+#include "vsr/decide.hh"
+
+namespace harp::vsr {
+
+namespace phase {
+
+/* S1: incarnation to disk, then attach. Says nothing. */
+struct starting {
+    bool attaching = false;
+};
+/* S1: until a promise of the earlier life has run out. */
+struct holding {
+    time_point_t until;
+};
+struct outside {};
+/* V2, V4: the object is fenced for view; this member coordinates. */
+struct proposing {
+    view_t view;
+    bool voluntary = false;
+    std::optional<slot_t> prefer;
+    bool written = false; /* agreed is on disk: may speak */
+    time_point_t deadline;
+    time_point_t next_send;
+    std::optional<time_point_t> third_until;
+    std::vector<vote> votes;
+    std::array<bool, member_count> refused{};
+    std::string failure;
+};
+/* V3: fenced for another's view; agreed is not on disk yet. */
+struct agreeing {
+    view_t view;
+    slot_t coordinator;
+    object_report report;
+};
+/* V3, V7: AGREE is out. */
+struct agreed {
+    view_t view;
+    slot_t coordinator;
+    agree body;
+};
+/* V6. */
+struct adopting {
+    start what;
+    enum class step : uint8_t { seal, log, disk, role } at = step::log;
+    time_point_t deadline;
+    time_point_t next_ask;
+    position match;
+};
+struct primary {
+    view_record record;
+    bool started = false;
+    bool serving = false;
+    time_point_t entered;
+    time_point_t serve_by;
+    time_point_t next_ask;
+    std::optional<slot_t> handing_to; /* switchover: draining */
+    token_t drain;
+    time_point_t drain_until;
+};
+struct backup {
+    view_record record;
+    time_point_t entered;
+    time_point_t next_started;
+    bool heard = false; /* the primary has STARTED */
+};
+struct leaving {};
+struct failed {
+    std::string why;
+    std::string advice;
+};
+
+} // namespace phase
+
+using phase_t = std::variant<phase::starting, phase::holding, phase::outside, phase::proposing,
+                             phase::agreeing, phase::agreed, phase::adopting, phase::primary,
+                             phase::backup, phase::leaving, phase::failed>;
+
+class core::impl {
+public:
+    impl(config cfg, disk_state disk, const object_report &report, time_point_t now);
+
+    /* core.cc: inputs */
+    void step(const message &msg);
+    void on_kernel(const kernel_event &event);
+    void on_disk(const disk_done &done);
+    void on_service(const service_drained &done);
+    void tick();
+    result<void> request(const local_request &what);
+    void pump(); /* after every input */
+    time_point_t next_deadline() const;
+    status_report status(time_point_t now) const;
+    member_state state() const;
+
+    config cfg_;
+    disk_state disk_;    /* as wished */
+    disk_state durable_; /* as reported written */
+    counters counts_;
+    output out_;
+    time_point_t now_;
+
+private:
+    struct peer {
+        std::optional<time_point_t> heard;
+        status_beat status;
+        view_t formed;
+        bool told_old = false;
+    };
+    struct fence_op {
+        token_t token;
+        view_t view;
+        slot_t by;
+        bool voluntary = false;
+        std::optional<slot_t> prefer;
+        time_point_t asked;
+    };
+    struct command_op {
+        token_t token;
+        kernel_command_body body;
+        time_point_t asked;
+    };
+    struct start_op {
+        start what;
+        std::array<bool, member_count> pending{};
+        time_point_t until;
+        time_point_t next_send;
+    };
+
+    template <typename Phase>
+    bool in() const {
+        return std::holds_alternative<Phase>(phase_);
+    }
+    template <typename Phase>
+    Phase &as() {
+        return *std::get_if<Phase>(&phase_);
+    }
+    template <typename Phase>
+    const Phase &as() const {
+        return *std::get_if<Phase>(&phase_);
+    }
+
+    /* core.cc: start, messages, commands, disk */
+    void begin_new_life();
+    void go_on(const object_report &report);
+    void attached(const object_report &report);
+    void set_phase(phase_t next);
+    void become_failed(std::string why, std::string advice);
+    void note_line(note::level severity, std::string text);
+    bool check_header(const message &msg);
+    void send(slot_t to, view_t view, message_body body);
+    void send_others(view_t view, const message_body &body);
+    token_t ask_kernel(kernel_command_body body);
+    void ask(kernel_command_body body); /* the one pending command but fences */
+    void on_done(const command_done &done);
+    void on_fact(const watermarks &fact);
+    void on_fact(const lease_changed &fact);
+    void on_fact(const link_changed &fact);
+    void on_fact(const higher_view &fact);
+    void on_fact(const started_seen &fact);
+    void on_fact(const partner_no_control &fact);
+    void on_fact(const media_failure &fact);
+    void on_fact(const command_done &fact) { on_done(fact); }
+    void reask_lost();
+    void written();
+    void take_report(const object_report &report);
+    const member &me() const { return cfg_.members[cfg_.self.value()]; }
+    const member &who(slot_t s) const { return cfg_.members[s.value()]; }
+    bool stays_out() const;
+
+    /* core_propose.cc: V1, V2, V4, V7 */
+    bool may_propose() const;
+    bool can_hope() const;
+    duration_t own_wait() const;
+    void propose(bool voluntary, std::optional<slot_t> prefer);
+    void own_fence_done(const fence_op &op, const command_done &done);
+    void collect();
+    void try_decide(bool last_chance);
+    void send_start(const start &what);
+    void proposal_failed(std::string why);
+    void hear(const message_header &h, const agree &a);
+    void hear(const message_header &h, const nack &n);
+    void tick_proposing();
+    void tick_outside();
+    void tick_starts();
+    std::optional<slot_t> live_primary() const; /* another one, by fresh word of somebody */
+
+    /* core_view.cc: V3, V6, V8 */
+    void hear(const message_header &h, const struct propose &p);
+    void hear(const message_header &h, const start &s);
+    void hear(const message_header &h, const started &s);
+    void hear(const message_header &h, const struct request &r);
+    void hear(const message_header &h, const status_beat &s);
+    void hear(const message_header &, const fetch &) {}   /* bulk data is the owner's */
+    void hear(const message_header &, const records &) {} /* business, not the core's */
+    void send_nack(slot_t to, view_t view, nack_reason why, duration_t left = {},
+                   std::string text = {});
+    void other_fence_done(const fence_op &op, const command_done &done);
+    void agree_written();
+    agree make_agree(const object_report &report) const;
+    result<void> check_start(const message_header &h, const start &s) const;
+    void adopt(const start &what);
+    void ask_adopt();
+    void adopt_done(const command_done &done);
+    void adoption_failed(const std::string &why);
+    void formed_written();
+    void entered();
+    void heard_started();
+    void serve_done(const command_done &done);
+    void now_serving();
+    void partner_lost(const std::string &why);
+    void deposed(slot_t primary, view_t view);
+    void leave_view();
+    void set_link(std::optional<link_wanted> wanted);
+    void give_up_service(const std::string &why);
+    void tick_primary();
+    void tick_backup();
+    void tick_adopting();
+    const view_record *current_record() const;
+
+    /* core_status.cc */
+    void beat(std::optional<slot_t> only = std::nullopt, bool answer = false);
+    bool fresh(slot_t slot, time_point_t now) const;
+    std::string outside_reason(time_point_t now) const;
+    std::string headline(time_point_t now) const;
+    std::string not_survived(time_point_t now) const;
+
+    phase_t phase_;
+    object_report report_;
+    time_point_t report_at_;
+    std::array<peer, member_count> peers_;
+    uint64_t last_token_ = 0;
+    bool dirty_ = false;
+    token_t writing_;
+    disk_state written_snapshot_;
+    std::optional<fence_op> fence_;
+    std::optional<command_op> command_;
+    std::optional<start_op> start_;
+    std::optional<slot_t> bound_to_;
+    time_point_t bound_until_;
+    view_t seen_;     /* highest view number heard of */
+    duration_t wait_; /* T, doubled per failure */
+    time_point_t next_try_;
+    time_point_t next_status_;
+    bool silent_ = false;      /* the partner in this view is */
+    bool handed_over_ = false; /* to leave when the switchover is done */
+    std::optional<slot_t> avoid_backup_;
+    std::optional<std::optional<link_wanted>> link_;
+    bool service_on_ = false;
+    std::string last_failure_;
+};
+
+} // namespace harp::vsr
