@@ -1,56 +1,52 @@
 # SPDX-License-Identifier: GPL-2.0
 # Sourced by the image's uml-init: makes a whole machine around one command,
-# runs it, checks for leaks, notes its exit status and powers off.
+# runs it, checks for leaks, notes its exit status and powers off. Starting a
+# program costs 0.1 s on the debug kernel, so few are started.
 
-param() {
-	for word in $(cat /proc/cmdline); do
-		case "$word" in
-		"$1"=*) echo "${word#"$1"=}" ;;
-		esac
-	done
-}
-
-src=$(param harplab.src)
-out=$(param harplab.out)
-leaks=$(param harplab.kmemleak)
+read -r words </proc/cmdline
+for word in $words; do
+	case "$word" in
+	harplab.src=*) src=${word#*=} ;;
+	harplab.out=*) out=${word#*=} ;;
+	harplab.kmemleak=*) leaks=${word#*=} ;;
+	esac
+done
 
 # The image is shared and read-only: all writes go to memory.
 mount -t tmpfs -o mode=755 tmpfs /mnt
 mkdir /mnt/upper /mnt/work /mnt/root
-mount -t overlay -o lowerdir=/,upperdir=/mnt/upper,workdir=/mnt/work \
-	overlay /mnt/root || busybox poweroff -f
+cat >/mnt/fstab <<F
+overlay	/mnt/root	overlay	lowerdir=/,upperdir=/mnt/upper,workdir=/mnt/work
+proc	/mnt/root/proc	proc	defaults
+sysfs	/mnt/root/sys	sysfs	defaults
+dev	/mnt/root/dev	devtmpfs	mode=755
+devpts	/mnt/root/dev/pts	devpts	X-mount.mkdir
+tmpfs	/mnt/root/dev/shm	tmpfs	X-mount.mkdir
+tmpfs	/mnt/root/run	tmpfs	mode=755
+lock	/mnt/root/run/lock	tmpfs	X-mount.mkdir
+tmpfs	/mnt/root/tmp	tmpfs	defaults
+cgroup2	/mnt/root/sys/fs/cgroup	cgroup2	defaults
+configfs	/mnt/root/sys/kernel/config	configfs	defaults
+debugfs	/mnt/root/sys/kernel/debug	debugfs	defaults
+tracefs	/mnt/root/sys/kernel/tracing	tracefs	defaults
+src	/mnt/root/harp/src	hostfs	ro,$src
+out	/mnt/root/harp/out	hostfs	$out
+F
+mount -a -T /mnt/fstab || busybox poweroff -f
 cd /mnt/root || busybox poweroff -f
-umount /harp/src
-pivot_root . mnt
-umount -l /mnt/proc
+pivot_root . mnt || busybox poweroff -f
 cd /
-
-mount -t proc proc /proc
-mount -t sysfs sysfs /sys
-mount -t devtmpfs -o mode=755 devtmpfs /dev
-mkdir -p /dev/pts /dev/shm
-mount -t devpts devpts /dev/pts
-mount -t tmpfs tmpfs /dev/shm
-mount -t tmpfs -o mode=755 tmpfs /run
-mount -t tmpfs tmpfs /tmp
-mount -t cgroup2 cgroup2 /sys/fs/cgroup
-mount -t configfs configfs /sys/kernel/config
-mount -t debugfs debugfs /sys/kernel/debug
-mount -t tracefs tracefs /sys/kernel/tracing
-mount -r -t hostfs -o "$src" none /harp/src
-mount -t hostfs -o "$out" none /harp/out
-ln -sf /proc/self/fd /dev/fd
-ln -sf /proc/self/fd/0 /dev/stdin
-ln -sf /proc/self/fd/1 /dev/stdout
-ln -sf /proc/self/fd/2 /dev/stderr
-mkdir -p /run/lock /run/sysctl.d
-hostname uml
+umount -l /mnt/harp/src
+ln -sf /proc/self/fd /proc/self/fd/0 /proc/self/fd/1 /proc/self/fd/2 /dev
+mv /dev/0 /dev/stdin
+mv /dev/1 /dev/stdout
+mv /dev/2 /dev/stderr
+echo uml >/proc/sys/kernel/hostname
 ip link set lo up
-
 stty -F /dev/tty1 raw -echo
 stty -F /dev/tty2 raw -echo
 
-cd /harp/src || exit 1
+cd /harp/src || busybox poweroff -f
 /harp/out/.command </dev/null >/dev/tty1 2>/dev/tty2
 status=$?
 
@@ -69,7 +65,7 @@ fi
 
 echo "$status" >/harp/out/.status
 sync
-# Not `sync` alone: what the ttys still hold must reach the host as well.
+# What the ttys still hold must reach the host as well: stty waits for it.
 stty -F /dev/tty1 -ixon
 stty -F /dev/tty2 -ixon
 busybox poweroff -f

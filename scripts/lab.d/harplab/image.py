@@ -12,10 +12,11 @@ from . import apt
 from .util import LAB_D, cached, hash_of, hash_tree, need, need_root, run
 
 PACKAGES = """
-    systemd systemd-sysv udev dbus kmod procps psmisc util-linux busybox
+    systemd systemd-sysv udev dbus kmod procps psmisc util-linux busybox-static
     nfs-kernel-server nfs-common rpcbind
     iproute2 iputils-ping iputils-arping ethtool nftables tcpdump
-    e2fsprogs xfsprogs dmsetup acl attr quota fio strace rsync jq
+    e2fsprogs xfsprogs dmsetup acl attr quota fio strace rsync jq socat
+    nfs4-acl-tools libasan8 libubsan1
     libstdc++6 libnl-3-200 libnl-genl-3-200 libnl-route-3-200 libmnl0
     libsystemd0 libfmt9 libtomlplusplus3 libinih1
     python3-minimal python3 python3-yaml

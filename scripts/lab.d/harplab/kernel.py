@@ -77,7 +77,7 @@ def _prune(tree: Path) -> None:
 def _objects(tree: Path) -> str:
     count = sum(len([f for f in files if f.endswith(".o")])
                 for _, _, files in os.walk(tree))
-    return f"{count} objects of some 2600"
+    return f"{count} objects of some 1320"
 
 
 def _build(kind: str, work: Path) -> None:

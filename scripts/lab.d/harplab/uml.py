@@ -29,7 +29,7 @@ BAD = re.compile(
     r"WARNING: (possible|suspicious|inconsistent|held lock|bad unlock)|"
     r"INFO: (possible|task .* blocked|rcu|trying to register)|"
     r"DEBUG_LOCKS_WARN_ON|refcount_t: |UBSAN: |list_(add|del) corruption|"
-    r"MAX_LOCKDEP|BUG kmalloc|Segmentation fault in kernel|"
+    r"MAX_LOCKDEP_\w+ too low|BUG kmalloc|Segmentation fault in kernel|"
     r"unreferenced object")
 
 
@@ -128,7 +128,12 @@ def _complaints(log: Path) -> list[str]:
     lines = log.read_text(errors="replace").splitlines()
     for number, line in enumerate(lines):
         if BAD.search(line):
-            return lines[max(0, number - 3):number + 60]
+            if "suspicious RCU" in line and any(
+                    "force_flush_all" in l for l in lines[number:number + 60]):
+                continue  # User Mode Linux's own, at the first fork
+            block = lines[max(0, number - 3):number + 120]
+            # "?" marks what merely lay on the stack.
+            return [b for b in block if "] ? " not in b][:60]
     return []
 
 
