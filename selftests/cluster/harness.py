@@ -110,10 +110,11 @@ class Lab:
                             f"{(done.stderr or done.stdout)[-800:].strip()}")
         return done
 
-    def up(self, *nodes: str) -> None:
+    def up(self, layers: dict[str, Path] | None = None) -> None:
+        """Boot; layers: read-only images laid over a node's root."""
         argv = [str(LAB), "up", "--name", self.name, "--kernel", self.kernel]
-        for node in nodes:
-            argv += ["--nodes", node]
+        for node, layer in (layers or {}).items():
+            argv += ["--layer", f"{node}={layer}"]
         if subprocess.run(argv, check=False).returncode:
             raise LabFailed("the lab did not come up")
 
