@@ -26,15 +26,33 @@ on() {
 	nsenter --net="/run/netns/$node" -- "$@"
 }
 
+# Each program started costs 0.1 s on the debug kernel: hence the batches.
 nodes_up() {
-	local net node
-	ip netns add sw
-	on sw ip link set lo up
-	for net in 0 1; do
-		on sw ip link add "br$net" type bridge mcast_snooping 0 \
-			forward_delay 0
-		on sw ip link set "br$net" up
-	done
+	local net node host
+	{
+		echo "netns add sw"
+		for node in $NODES; do
+			echo "netns add $node"
+			host=$(printf %02x "${NODE_HOST[$node]}")
+			for net in 0 1; do
+				echo "link add $node-$net netns sw type veth" \
+					"peer name eth$net" \
+					"address 02:77:00:00:0$net:$host" \
+					"netns $node"
+			done
+		done
+	} | ip -batch -
+	{
+		echo "link set lo up"
+		for net in 0 1; do
+			echo "link add br$net type bridge mcast_snooping 0" \
+				"forward_delay 0"
+			echo "link set br$net up"
+			for node in $NODES; do
+				echo "link set $node-$net master br$net up"
+			done
+		done
+	} | ip -n sw -batch -
 	on sw nft -f - <<'N'
 table bridge lab {
 	set cut { typeof iifname . oifname; }
@@ -45,24 +63,18 @@ table bridge lab {
 }
 N
 	for node in $NODES; do
-		ip netns add "$node"
-		on "$node" ip link set lo up
-		on "$node" sysctl -q -w net.ipv6.conf.all.accept_dad=0 \
-			net.ipv6.conf.default.accept_dad=0
-		for net in 0 1; do
-			_node_port "$node" "$net"
-		done
+		host=${NODE_HOST[$node]}
+		{
+			echo "link set lo up"
+			for net in 0 1; do
+				echo "addr add 10.7$((7 + net)).0.$host/24" \
+					"dev eth$net"
+				echo "addr add fd7$((7 + net))::$host/64" \
+					"dev eth$net nodad"
+				echo "link set eth$net up"
+			done
+		} | ip -n "$node" -batch -
 	done
-}
-
-_node_port() {
-	local node=$1 net=$2 host=${NODE_HOST[$1]}
-	ip link add "$node-$net" netns sw type veth peer name "eth$net" \
-		address "02:77:00:00:0$net:$(printf %02x "$host")" netns "$node"
-	on sw ip link set "$node-$net" master "br$net" up
-	on "$node" ip addr add "10.7$((7 + net)).0.$host/24" dev "eth$net"
-	on "$node" ip addr add "fd7$((7 + net))::$host/64" dev "eth$net" nodad
-	on "$node" ip link set "eth$net" up
 }
 
 _cut_elements() {
@@ -99,6 +111,6 @@ nodes_heal() {
 nodes_down() {
 	local node
 	for node in $NODES sw; do
-		ip netns del "$node" 2>/dev/null || true
-	done
+		echo "netns del $node"
+	done | ip -force -batch - 2>/dev/null || true
 }
