@@ -465,7 +465,8 @@ static int harp_parse_view(struct harp_rec *out, const struct harp_sec_view *s, 
 		return bad(why, "more than one view section");
 	if (s->primary >= HARP_MEMBERS || s->backup >= HARP_MEMBERS || s->primary == s->backup)
 		return bad(why, "view section: members");
-	if (!s->view || !s->s != !s->view_of_s ||
+	/* The view of s is not always known: a forced view starts from an LB alone (P2). */
+	if (!s->view || (s->view_of_s && !s->s) ||
 	    le64_to_cpu(s->view_of_s) >= le64_to_cpu(s->view))
 		return bad(why, "view section: views");
 	ms = le32_to_cpu(s->promise_ms);
@@ -716,7 +717,7 @@ int harp_rec_check_header(const void *p, size_t avail, const char **why)
 		return bad(why, "unknown type");
 	if (hdr->flags || hdr->reserved)
 		return bad(why, "reserved bits set");
-	if (!hdr->index || !hdr->view)
+	if (!hdr->index || le64_to_cpu(hdr->index) > HARP_INDEX_MAX || !hdr->view)
 		return bad(why, "no index or no view");
 	if (le64_to_cpu(hdr->index) == 1 && hdr->prev_crc)
 		return bad(why, "chained to a record before the first");
@@ -962,7 +963,7 @@ int harp_region_check(const struct harp_region_hdr *h, u64 region_size, const ch
 	if (size < HARP_REGION_MIN || size > HARP_REGION_MAX ||
 	    ring != size - HARP_REGION_RING_OFF || ring % HARP_REC_ALIGN)
 		return bad(why, "size of the ring");
-	if (!base || wm + 1 < base || wm == ~0ULL)
+	if (!base || base > HARP_INDEX_MAX || wm > HARP_INDEX_MAX || wm + 1 < base)
 		return bad(why, "base or watermark");
 	if (le64_to_cpu(h->base_off) >= ring || le64_to_cpu(h->base_off) % HARP_REC_ALIGN)
 		return bad(why, "offset of the tail");

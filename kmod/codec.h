@@ -18,6 +18,8 @@
 extern "C" {
 #endif
 
+#define HARP_INDEX_MAX	0x7fffffffffffffffULL	/* room for sums, and for -1 */
+
 /* CRC-32C as in iSCSI ("123456789" gives 0xe3069283); @crc: 0, or that of the bytes before. */
 u32 harp_crc32c(u32 crc, const void *p, size_t len);
 

@@ -24,7 +24,7 @@ for check in always_pass:1 always_fail:0; do
 done
 
 {
-	echo "/* Made by compat/collect.sh from compat/probes; do not edit. */"
+	echo "/* Made from the answers of compat/probes; do not edit. */"
 	for r in "$@"; do
 		name=$(basename "$r" .probe)
 		case $name in always_*) continue ;; esac
