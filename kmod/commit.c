@@ -1,0 +1,468 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Admission, append, commit and waiting (protocol N1, N3, N5, V8, D1).
+ *
+ * An operation passes harp_enter(), harp_append() and harp_wait_applied(). What
+ * moves it on: the sender ships the record (link.c), the backup's ACK moves CP
+ * (harp_primary_ack()), the apply thread moves AP and calls
+ * harp_commit_advance(), which wakes it.
+ */
+#include <linux/ktime.h>
+#include <linux/sched.h>
+#include <linux/harp_netlink.h>
+#include "dataplane.h"
+#include "trace.h"
+
+/* Both halves of N5; replica.serving implies primary and not fenced. */
+static bool harp_may_answer(struct harp_replica *r)
+{
+	/* Pairs with harp_try_serve(): what it saw of the view is seen here. */
+	return smp_load_acquire(&r->serving) && harp_lease_valid(r);
+}
+
+/*
+ * What a waiting operation waits for is over, one way or another: -EAGAIN to go
+ * on waiting. @seq: harp_links.release_seq when it began.
+ */
+static int harp_admit(struct harp_replica *r, u64 seq)
+{
+	if (READ_ONCE(r->links->release_seq) != seq)
+		return -ESTALE;
+	if (harp_may_answer(r))
+		return 0;
+	return READ_ONCE(r->role) == HARP_ROLE_PRIMARY ? -EAGAIN : -ETIMEDOUT;
+}
+
+/*
+ * Park until this member serves. A primary that is fenced, or whose lease has
+ * lapsed, may go on in a next view or a moment: nothing is answered meanwhile.
+ */
+static int harp_park(struct harp_replica *r, u64 seq)
+{
+	int err;
+
+	if (READ_ONCE(r->serving))
+		atomic64_inc(&r->n_wait_lease);
+	wait_event_idle(r->serve_wq, (err = harp_admit(r, seq)) != -EAGAIN);
+	if (err == -ESTALE)
+		atomic64_inc(&r->n_released);
+	return err;
+}
+
+/**
+ * harp_enter() - admission of an operation (N5)
+ * @r: the replica
+ *
+ * Context: process context; may sleep (TASK_IDLE) until serving or released.
+ * Return: 0; -ETIMEDOUT: not the primary (nfsd: try later); -ESTALE: released (G3).
+ */
+int harp_enter(struct harp_replica *r)
+{
+	int err;
+	u64 seq;
+
+	if (likely(harp_may_answer(r)))
+		return 0;
+	seq = READ_ONCE(r->links->release_seq);
+	err = harp_admit(r, seq);
+	return err == -EAGAIN ? harp_park(r, seq) : err;
+}
+
+/**
+ * harp_recheck() - before an answer from state leaves (N5)
+ * @r: the replica
+ *
+ * An answer that was true when it was decided is still one that a read of that
+ * moment may give, if this member is still, or again, the one to answer.
+ *
+ * Context: process context; sleeps only when not serving or without lease.
+ * Return: as harp_enter().
+ */
+int harp_recheck(struct harp_replica *r)
+{
+	return harp_enter(r);
+}
+
+/* Bytes of the ring that the backup has yet to apply, by the average record. */
+static u64 harp_lag_bytes(const struct harp_log_pos *pos, u64 peer_ap)
+{
+	u64 kept = pos->top + 1 - pos->base;
+
+	if (!kept || peer_ap >= pos->top)
+		return 0;
+	return mul_u64_u64_div_u64(pos->used, min(pos->top - peer_ap, kept), kept);
+}
+
+/*
+ * Redo at takeover is part of the outage (kernel-notes 19): the backup may lag by
+ * half of the ring at most. A partner that says AP 0 applies nothing (a witness).
+ */
+static bool harp_lags(struct harp_replica *r)
+{
+	u64 peer_ap = READ_ONCE(r->peer_ap);
+	struct harp_log_pos pos;
+
+	if (!peer_ap)
+		return false;
+	harp_log_pos(r->log, &pos);
+	return harp_lag_bytes(&pos, peer_ap) > pos.size / 2;
+}
+
+/**
+ * harp_check_fill() - ask for write-back when the ring passes the high mark
+ * @r: the replica
+ *
+ * Between the marks each LB pass asks for the next one (harp_discard_work()).
+ *
+ * Context: process context, takes replica.lock.
+ */
+void harp_check_fill(struct harp_replica *r)
+{
+	struct harp_links *ls = r->links;
+	u32 pct = harp_log_fill(r->log);
+	bool told = false;
+
+	if (pct < HARP_REGION_HIGH_PCT || READ_ONCE(ls->high))
+		return;
+	spin_lock(&r->lock);
+	if (!ls->high) {
+		WRITE_ONCE(ls->high, true);
+		told = true;
+	}
+	spin_unlock(&r->lock);
+	if (!told)
+		return;
+	harp_event(r, HARP_EVENT_LOG_HIGH, pct, NULL);
+	harp_sync_kick(r, false);
+}
+
+/* Wait for the tail to move on, or for this member not to be the one any more. */
+static void harp_wait_space(struct harp_replica *r, u64 base, bool lag)
+{
+	struct harp_log_pos pos;
+
+	atomic64_inc(&r->n_wait_full);
+	harp_sync_kick(r, false);
+	wait_event_idle(*harp_log_space_wq(r->log),
+			(harp_log_pos(r->log, &pos), pos.base != base) ||
+			(lag && !harp_lags(r)) || !READ_ONCE(r->serving));
+}
+
+/* N1 in one step with respect to fence(): both need log->mutex. */
+static int harp_append_locked(struct harp_replica *r, struct harp_rec_hdr *rec, u64 cost,
+			      u64 seq, u64 *index)
+{
+	u64 view;
+	int err;
+
+	lockdep_assert_held(harp_log_mutex(r->log));
+	spin_lock(&r->lock);
+	err = harp_admit(r, seq);
+	view = r->view;
+	spin_unlock(&r->lock);
+	if (err)
+		return err;
+	return harp_log_append(r->log, rec, view, harp_now_ns(r), cost, index);
+}
+
+/**
+ * harp_append() - log a finished record (N1)
+ * @r: the replica
+ * @b: builder whose record is finished
+ * @index: set to the record's number
+ *
+ * Context: process context; may sleep without any replica-wide lock, for the lease
+ * and for room in the ring.
+ * Return: 0: the record exists, whatever becomes of the caller; -ENOSPC: the lowers
+ * could not take it, nothing was logged; -ETIMEDOUT, -ESTALE: as harp_enter().
+ */
+int harp_append(struct harp_replica *r, struct harp_builder *b, u64 *index)
+{
+	struct harp_rec_hdr *rec = b->buf;
+	u64 cost = harp_space_cost(b), seq = READ_ONCE(r->links->release_seq);
+	struct harp_log_pos pos;
+	bool lag;
+	int err;
+
+	if (WARN_ON_ONCE(b->err))
+		return b->err;
+	for (;;) {
+		err = harp_admit(r, seq);
+		if (err == -EAGAIN)
+			err = harp_park(r, seq);
+		if (!err)
+			err = harp_space_check(r, cost);
+		if (err)
+			return err;
+		lag = harp_lags(r);
+		mutex_lock(harp_log_mutex(r->log));
+		harp_log_pos(r->log, &pos);
+		err = lag ? -ENOSPC : harp_append_locked(r, rec, cost, seq, index);
+		mutex_unlock(harp_log_mutex(r->log));
+		if (err == -ENOSPC)
+			harp_wait_space(r, pos.base, lag);
+		else if (err != -EAGAIN)
+			break;
+	}
+	if (err)
+		return err;
+	trace_harp_append(r, *index, b->len);
+	harp_link_kick(r);
+	harp_check_fill(r);
+	return 0;
+}
+
+static int harp_wait_for(struct harp_replica *r, wait_queue_head_t *wq, const u64 *point,
+			 u64 index)
+{
+	u64 seq = READ_ONCE(r->links->release_seq);
+
+	wait_event_idle(*wq, READ_ONCE(*point) >= index || READ_ONCE(r->released) ||
+			READ_ONCE(r->links->release_seq) != seq);
+	if (READ_ONCE(*point) >= index)
+		return 0;
+	atomic64_inc(&r->n_released);
+	return -ESTALE;
+}
+
+/**
+ * harp_wait_applied() - wait until a record is committed and applied here
+ * @r: the replica
+ * @index: the record
+ *
+ * Context: process context, sleeps (TASK_IDLE).
+ * Return: 0, or -ESTALE when released first (G3): the record may commit yet.
+ */
+int harp_wait_applied(struct harp_replica *r, u64 index)
+{
+	return harp_wait_for(r, &r->wait_wq[index % HARP_WAITQS], &r->ap, index);
+}
+
+/**
+ * harp_wait_committed() - wait until a record is committed
+ * @r: the replica
+ * @index: the record
+ *
+ * Context: process context, sleeps (TASK_IDLE).
+ * Return: 0, or -ESTALE when released first (G3).
+ */
+int harp_wait_committed(struct harp_replica *r, u64 index)
+{
+	return harp_wait_for(r, &r->links->commit_wq, &r->cp, index);
+}
+
+/**
+ * harp_wake_all() - role, fence, serving or release changed: everyone looks again
+ * @r: the replica
+ *
+ * Context: process context.
+ */
+void harp_wake_all(struct harp_replica *r)
+{
+	unsigned int i;
+
+	wake_up_all(&r->serve_wq);
+	for (i = 0; i < HARP_WAITQS; i++)
+		wake_up_all(&r->wait_wq[i]);
+	wake_up_all(&r->links->commit_wq);
+	wake_up_all(harp_log_space_wq(r->log));
+	wake_up_all(&r->apply_wq);
+	wake_up_all(&r->links->rx_wq);
+	wake_up_all(&r->links->tx_wq);
+}
+
+/**
+ * harp_try_serve() - V8: begin to serve when everything it takes is there
+ * @r: the replica
+ *
+ * Context: process context, takes replica.lock.
+ */
+void harp_try_serve(struct harp_replica *r)
+{
+	bool bound = harp_gate_bound(r), now_serving = false;
+	u64 view;
+
+	if (READ_ONCE(r->serving) || READ_ONCE(r->role) != HARP_ROLE_PRIMARY)
+		return;
+	spin_lock(&r->lock);
+	view = r->view;
+	if (!r->serving && r->role == HARP_ROLE_PRIMARY && harp_in_view(r) &&
+	    r->links->started && r->cp >= r->s + 1 && r->ap >= r->s && bound &&
+	    !r->media_failure && harp_lease_valid(r)) {
+		/* Pairs with harp_may_answer(). */
+		smp_store_release(&r->serving, true);
+		now_serving = true;
+	}
+	spin_unlock(&r->lock);
+	if (!now_serving)
+		return;
+	trace_harp_view(r, view, r->s);
+	harp_event(r, HARP_EVENT_SERVING, view, NULL);
+	harp_wake_all(r);
+}
+
+/**
+ * harp_primary_ack() - N3: the backup's log holds everything up to @n
+ * @r: the replica
+ * @n: index told by the ACK
+ * @view: view of the ACK
+ *
+ * Context: process context, takes log->mutex and replica.lock.
+ */
+void harp_primary_ack(struct harp_replica *r, u64 n, u64 view)
+{
+	struct harp_links *ls = r->links;
+	bool started = false, moved = false, ours;
+
+	mutex_lock(harp_log_mutex(r->log));
+	n = min(n, harp_log_top(r->log));
+	spin_lock(&r->lock);
+	/* Stays true while log->mutex is held: a fence or a new view needs it. */
+	ours = r->role == HARP_ROLE_PRIMARY && harp_in_view(r) && r->view == view;
+	spin_unlock(&r->lock);
+	if (ours && n > r->cp)
+		harp_log_set_wm(r->log, n);
+	spin_lock(&r->lock);
+	if (ours) {
+		r->acked = max(r->acked, n);
+		started = !ls->started && n >= r->s + 1;
+		ls->started |= started;
+		/* STARTED commits everything up to s + 1; nothing is committed before it. */
+		if (ls->started && n > r->cp) {
+			WRITE_ONCE(r->cp, n);
+			moved = true;
+		}
+	}
+	spin_unlock(&r->lock);
+	mutex_unlock(harp_log_mutex(r->log));
+	if (started)
+		harp_event(r, HARP_EVENT_STARTED, view, NULL);
+	if (moved) {
+		trace_harp_commit(r, n);
+		harp_commit_advance(r);
+	} else if (started) {
+		harp_try_serve(r);
+	}
+	if (wq_has_sleeper(harp_log_space_wq(r->log)))
+		wake_up_all(harp_log_space_wq(r->log));
+}
+
+/**
+ * harp_commit_advance() - CP, AP, LB or what was told of them moved
+ * @r: the replica
+ *
+ * Context: process context, replica.lock not held.
+ */
+void harp_commit_advance(struct harp_replica *r)
+{
+	struct harp_links *ls = r->links;
+	struct harp_log_pos pos;
+	u64 from, ap, cp, i, limit;
+
+	spin_lock(&r->lock);
+	ap = r->ap;
+	cp = r->cp;
+	from = ls->woken;
+	ls->woken = max(ls->woken, ap);
+	limit = min(r->lb, r->peer_lb);
+	if (!harp_in_view(r))
+		limit = 0;
+	spin_unlock(&r->lock);
+	WARN_ON_ONCE(ap > cp);
+
+	if (ap > from + HARP_WAITQS)
+		from = ap - HARP_WAITQS;
+	for (i = from + 1; i <= ap; i++)
+		wake_up_all(&r->wait_wq[i % HARP_WAITQS]);
+	if (wq_has_sleeper(&ls->commit_wq))
+		wake_up_all(&ls->commit_wq);
+	if (cp > ap && wq_has_sleeper(&r->apply_wq))
+		wake_up_all(&r->apply_wq);
+	harp_try_serve(r);
+	harp_log_pos(r->log, &pos);
+	if (limit >= pos.base)
+		queue_work(system_unbound_wq, &ls->discard_work);
+}
+
+/**
+ * harp_discard_work() - D1: what both lowers hold durably need not be kept
+ * @work: harp_links.discard_work
+ *
+ * Never while fenced: what an AGREE said of this log must stay true.
+ *
+ * Context: work queue, takes log->mutex and replica.lock.
+ */
+void harp_discard_work(struct work_struct *work)
+{
+	struct harp_links *ls = container_of(work, struct harp_links, discard_work);
+	struct harp_replica *r = ls->r;
+	struct harp_log_pos pos;
+	bool more = false;
+	u64 upto = 0;
+	u32 pct;
+
+	mutex_lock(harp_log_mutex(r->log));
+	harp_log_pos(r->log, &pos);
+	spin_lock(&r->lock);
+	if (harp_in_view(r)) {
+		upto = min3(r->lb, r->peer_lb, r->ap);
+		/* A link made anew starts after what the backup has acked. */
+		if (r->role == HARP_ROLE_PRIMARY)
+			upto = min(upto, r->acked);
+	}
+	spin_unlock(&r->lock);
+	if (upto >= pos.base) {
+		harp_log_discard(r->log, upto);
+		trace_harp_discard(r, upto);
+	}
+	mutex_unlock(harp_log_mutex(r->log));
+
+	pct = harp_log_fill(r->log);
+	spin_lock(&r->lock);
+	if (ls->high && pct < HARP_REGION_LOW_PCT)
+		WRITE_ONCE(ls->high, false);
+	/* Only a pass that can gain something is worth asking for. */
+	more = ls->high && r->lb < r->ap;
+	spin_unlock(&r->lock);
+	if (more)
+		harp_sync_kick(r, false);
+}
+
+/**
+ * harp_now_ns() - a clock for records that never stands still or goes back
+ * @r: the replica
+ *
+ * Later than every record in the log, also when this member's wall clock is
+ * behind that of the primary before it (kernel-notes 61).
+ *
+ * Context: process context, takes replica.lock.
+ * Return: ns since the epoch.
+ */
+u64 harp_now_ns(struct harp_replica *r)
+{
+	u64 now = ktime_get_real_ns();
+
+	spin_lock(&r->lock);
+	if (now <= r->last_time_ns)
+		now = r->last_time_ns + 1;
+	r->last_time_ns = now;
+	spin_unlock(&r->lock);
+	return now;
+}
+
+/**
+ * harp_new_fid() - an identity never given before (kernel-notes 60)
+ * @r: the replica
+ *
+ * Context: process context, takes replica.lock.
+ * Return: the fid.
+ */
+u64 harp_new_fid(struct harp_replica *r)
+{
+	u64 fid;
+
+	spin_lock(&r->lock);
+	fid = r->next_fid++;
+	spin_unlock(&r->lock);
+	return fid;
+}

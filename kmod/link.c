@@ -1,0 +1,1134 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The record link (protocol N1-N3, L1, L2; harp_wire.h): harpd connects a stream
+ * socket and hands it in, as with nbd; two threads of ours own it from then on.
+ *
+ *	primary		tx: waits for HELLO, then REC and BEAT	rx: HELLO, ACK
+ *	backup		tx: HELLO, then ACK when LB or AP moved	rx: REC; acks it
+ *
+ * A link belongs to one view. It may be added before the view is: then both
+ * threads wait for it. Whatever goes wrong with the stream ends the link, never
+ * the view: harpd is told and makes a new one, and the primary goes on after the
+ * backup's top.
+ */
+#include <linux/kthread.h>
+#include <linux/ktime.h>
+#include <linux/mm.h>
+#include <linux/net.h>
+#include <linux/netlink.h>
+#include <linux/sched/mm.h>
+#include <linux/tcp.h>
+#include <linux/harp_netlink.h>
+#include <net/sock.h>
+#include <net/tcp.h>
+#include <net/tcp_states.h>
+#include "dataplane.h"
+#include "trace.h"
+
+#define HARP_TX_RECORDS		62		/* records in one message, at most */
+#define HARP_TX_BYTES		(256U * 1024)	/* … and bytes, unless one is longer */
+#define HARP_TELL_MS		10		/* CP and AP alone are told after this */
+#define HARP_FREE_MS		100		/* how old the free space told may be */
+#define HARP_LEAVE_WAIT		(HZ / 2)
+
+union harp_wire_body {
+	struct harp_wire_hello hello;
+	struct harp_wire_rec rec;
+	struct harp_wire_ack ack;
+};
+
+/**
+ * struct harp_link - one socket to a partner
+ * @r: the replica
+ * @sock: the socket; its file reference is ours
+ * @peer: the partner's slot
+ * @rx: receiver thread
+ * @tx: sender thread
+ * @dead: no use any more; the threads wait to be stopped
+ * @used: has begun to speak in @view; replica.lock
+ * @view: the view it belongs to
+ * @up: the partner has been heard
+ * @leave: LEAVE of @leave_view is to be sent
+ * @leave_view: the view left
+ * @tx_mutex: one message at a time on the socket, and the members below
+ * @next: primary: the record to send next
+ * @sent_cp: told last
+ * @sent_ap: told last
+ * @sent_lb: told last
+ * @sent_serving: told last
+ * @sent_at: when something was last sent
+ * @last_t: backup: send time of the last message taken
+ * @free_at: when @free_bytes was looked up
+ * @free_bytes: what our lower can take
+ * @free_inodes: what our lower can take
+ * @buf: records of the message being received, HARP_WIRE_BATCH_MAX bytes
+ */
+struct harp_link {
+	struct harp_replica *r;
+	struct socket *sock;
+	u8 peer;
+	struct task_struct *rx, *tx;
+	bool dead, used, up, leave;
+	u64 view, leave_view;
+
+	struct mutex tx_mutex;		/* see above */
+	u64 next;
+	u64 sent_cp, sent_ap, sent_lb;
+	bool sent_serving;
+	ktime_t sent_at, free_at;
+	u64 last_t, free_bytes, free_inodes;
+
+	void *buf;
+};
+
+static bool harp_link_over(struct harp_link *l)
+{
+	return READ_ONCE(l->dead) || kthread_should_stop();
+}
+
+static void harp_link_wake(struct harp_replica *r)
+{
+	wake_up_all(&r->links->rx_wq);
+	wake_up_all(&r->links->tx_wq);
+	wake_up_all(harp_log_space_wq(r->log));
+}
+
+static void harp_link_kill(struct harp_link *l)
+{
+	WRITE_ONCE(l->dead, true);
+	kernel_sock_shutdown(l->sock, SHUT_RDWR);
+	harp_link_wake(l->r);
+}
+
+/* The stream cannot be used any more: tell harpd once. */
+static void harp_link_fail(struct harp_link *l, const char *why, int err)
+{
+	char text[96];
+
+	if (xchg(&l->dead, true))
+		return;
+	if (err)
+		snprintf(text, sizeof(text), "%s (%pe)", why, ERR_PTR(err));
+	else
+		strscpy(text, why, sizeof(text));
+	pr_info_ratelimited("harp: %s/%u: link to member %u: %s\n", l->r->group, l->r->member,
+			    l->peer, text);
+	harp_link_kill(l);
+	harp_event(l->r, HARP_EVENT_LINK_DEAD, l->peer, text);
+}
+
+/* Is this link the one of a view that is still on? replica.lock held. */
+static bool harp_link_live(struct harp_link *l)
+{
+	return harp_in_view(l->r) && l->r->view == l->view && l->r->peer == l->peer;
+}
+
+/* Take up the link in the view, if there is one with this partner. */
+static bool harp_link_begin(struct harp_link *l)
+{
+	struct harp_replica *r = l->r;
+	bool live;
+
+	spin_lock(&r->lock);
+	if (!l->used && harp_in_view(r) && r->peer == l->peer) {
+		l->used = true;
+		l->view = r->view;
+	}
+	live = l->used;
+	spin_unlock(&r->lock);
+	return live;
+}
+
+static void harp_link_counted(struct harp_link *l, const char *why)
+{
+	atomic64_inc(&l->r->n_refused);
+	pr_warn_ratelimited("harp: %s/%u: message from member %u refused: %s\n", l->r->group,
+			    l->r->member, l->peer, why);
+}
+
+/* ---------------------------------------------------------------------- sending */
+
+static int harp_link_send(struct harp_link *l, struct kvec *iov, unsigned int n, size_t len)
+{
+	struct msghdr msg = { .msg_flags = MSG_NOSIGNAL };
+	int ret;
+
+	lockdep_assert_held(&l->tx_mutex);
+	iov_iter_kvec(&msg.msg_iter, WRITE, iov, n, len);
+	while (msg_data_left(&msg)) {
+		if (READ_ONCE(l->dead))
+			return -EPIPE;
+		ret = sock_sendmsg(l->sock, &msg);
+		if (ret < 0)
+			return ret;
+		if (!ret)
+			return -EPIPE;
+	}
+	atomic64_inc(&l->r->links->n_sent);
+	l->sent_at = ktime_get_boottime();
+	return 0;
+}
+
+static void harp_link_header(struct harp_link *l, struct harp_wire_hdr *h, u8 type, u64 view)
+{
+	struct harp_replica *r = l->r;
+
+	memset(h, 0, sizeof(*h));
+	h->type = type;
+	h->epoch = cpu_to_le32(r->epoch);
+	export_uuid(h->group, &r->uuid);
+	h->lineage = cpu_to_le64(r->lineage);
+	h->inc = cpu_to_le64(r->inc);
+	h->view = cpu_to_le64(view);
+	h->sender = r->member;
+}
+
+static int harp_send_hello(struct harp_link *l)
+{
+	struct harp_replica *r = l->r;
+	struct harp_wire_hello body = { };
+	struct harp_wire_hdr hdr;
+	struct harp_log_pos pos;
+	struct kvec iov[2] = {
+		{ .iov_base = &hdr, .iov_len = sizeof(hdr) },
+		{ .iov_base = &body, .iov_len = sizeof(body) },
+	};
+
+	harp_log_pos(r->log, &pos);
+	body.top = cpu_to_le64(pos.top);
+	body.view_of_top = cpu_to_le64(pos.top_view);
+	body.crc_of_top = cpu_to_le32(pos.top_crc);
+	body.lb = cpu_to_le64(READ_ONCE(r->lb));
+	body.ap = cpu_to_le64(READ_ONCE(r->ap));
+	harp_link_header(l, &hdr, HARP_WIRE_HELLO, l->view);
+	harp_wire_seal(&hdr, &body, 0);
+	return harp_link_send(l, iov, 2, sizeof(hdr) + sizeof(body));
+}
+
+static int harp_send_leave(struct harp_link *l)
+{
+	struct harp_wire_hdr hdr;
+	struct kvec iov = { .iov_base = &hdr, .iov_len = sizeof(hdr) };
+
+	harp_link_header(l, &hdr, HARP_WIRE_LEAVE, l->leave_view);
+	harp_wire_seal(&hdr, NULL, 0);
+	return harp_link_send(l, &iov, 1, sizeof(hdr));
+}
+
+/* @t: of the REC this answers, and its promise, or 0. -ESTALE: fenced meanwhile. */
+static int harp_send_ack(struct harp_link *l, u64 t, u64 promise)
+{
+	struct harp_replica *r = l->r;
+	ktime_t now = ktime_get_boottime();
+	struct harp_wire_ack body = { };
+	struct harp_wire_hdr hdr;
+	struct kvec iov[2] = {
+		{ .iov_base = &hdr, .iov_len = sizeof(hdr) },
+		{ .iov_base = &body, .iov_len = sizeof(body) },
+	};
+	u32 flags = promise ? HARP_ACK_F_PROMISE : 0;
+	bool live;
+
+	lockdep_assert_held(&l->tx_mutex);
+	if (!l->free_at || ktime_ms_delta(now, l->free_at) > HARP_FREE_MS) {
+		harp_space_free(r, &l->free_bytes, &l->free_inodes);
+		l->free_at = now;
+	}
+	if (!harp_touched(r, now))
+		flags |= HARP_ACK_F_NO_CONTROL;
+	spin_lock(&r->lock);
+	live = harp_link_live(l) && r->role == HARP_ROLE_BACKUP;
+	body.n = cpu_to_le64(harp_log_top(r->log));
+	l->sent_lb = r->lb;
+	l->sent_ap = r->ap;
+	spin_unlock(&r->lock);
+	/* After the fence nothing of the view is acked. */
+	if (!live)
+		return -ESTALE;
+	body.t = cpu_to_le64(t);
+	body.promise = cpu_to_le64(promise);
+	body.lb = cpu_to_le64(l->sent_lb);
+	body.ap = cpu_to_le64(l->sent_ap);
+	body.free_bytes = cpu_to_le64(l->free_bytes);
+	body.free_inodes = cpu_to_le64(l->free_inodes);
+	body.flags = cpu_to_le32(flags);
+	harp_link_header(l, &hdr, HARP_WIRE_ACK, l->view);
+	harp_wire_seal(&hdr, &body, 0);
+	trace_harp_ack(r, le64_to_cpu(body.n), promise);
+	return harp_link_send(l, iov, 2, sizeof(hdr) + sizeof(body));
+}
+
+/*
+ * Whole records from @from on, straight from the ring: they stay where they are
+ * until the backup has acked them (harp_discard_work()).
+ */
+static unsigned int harp_tx_gather(struct harp_link *l, struct kvec *iov, u64 from, u32 *bytes)
+{
+	struct harp_log *log = l->r->log;
+	const struct harp_rec_hdr *rec;
+	u64 top = harp_log_top(log);
+	unsigned int n = 0;
+	u32 len;
+
+	for (*bytes = 0; n < HARP_TX_RECORDS && from + n <= top; n++) {
+		rec = harp_log_get(log, from + n);
+		if (!rec)
+			break;
+		len = le32_to_cpu(rec->len);
+		if (n && *bytes + len > HARP_TX_BYTES)
+			break;
+		iov[n].iov_base = (void *)rec;
+		iov[n].iov_len = len;
+		*bytes += len;
+	}
+	return n;
+}
+
+/* REC with what there is to send, else BEAT (L1). -ESTALE: not the time to. */
+static int harp_send_rec(struct harp_link *l, struct kvec *iov)
+{
+	struct harp_replica *r = l->r;
+	struct harp_wire_rec body = { };
+	struct harp_wire_hdr hdr;
+	unsigned int n;
+	bool live;
+	u32 bytes;
+
+	lockdep_assert_held(&l->tx_mutex);
+	n = harp_tx_gather(l, iov + 2, l->next, &bytes);
+	spin_lock(&r->lock);
+	live = harp_link_live(l) && r->role == HARP_ROLE_PRIMARY;
+	l->sent_cp = r->cp;
+	l->sent_ap = r->ap;
+	l->sent_lb = r->lb;
+	l->sent_serving = r->serving;
+	body.heard = cpu_to_le64(r->heard);
+	spin_unlock(&r->lock);
+	/* G2: a primary whose harpd is silent lets its lease end. */
+	if (!live || !harp_touched(r, ktime_get_boottime()))
+		return -ESTALE;
+	body.prev_index = cpu_to_le64(l->next - 1);
+	body.prev_view = cpu_to_le64(harp_log_view_at(r->log, l->next - 1));
+	body.cp = cpu_to_le64(l->sent_cp);
+	body.ap = cpu_to_le64(l->sent_ap);
+	body.lb = cpu_to_le64(l->sent_lb);
+	body.t = cpu_to_le64(ktime_get_boottime_ns());
+	body.nrec = cpu_to_le32(n);
+	body.flags = cpu_to_le32(l->sent_serving ? HARP_REC_F_SERVING : 0);
+	harp_link_header(l, &hdr, HARP_WIRE_REC, l->view);
+	harp_wire_seal(&hdr, &body, bytes);
+	iov[0] = (struct kvec){ .iov_base = &hdr, .iov_len = sizeof(hdr) };
+	iov[1] = (struct kvec){ .iov_base = &body, .iov_len = sizeof(body) };
+	trace_harp_send(r, l->next - 1, n, bytes);
+	/* Before it leaves: an ACK must not overtake it. */
+	WRITE_ONCE(l->next, l->next + n);
+	return harp_link_send(l, iov, n + 2, sizeof(hdr) + sizeof(body) + bytes);
+}
+
+/* ----------------------------------------------------------------- sender thread */
+
+static bool harp_tx_primary(struct harp_link *l)
+{
+	return READ_ONCE(l->r->role) == HARP_ROLE_PRIMARY;
+}
+
+/* Something that must not wait for the next beat. */
+static bool harp_tx_urgent(struct harp_link *l)
+{
+	struct harp_replica *r = l->r;
+
+	if (harp_link_over(l) || READ_ONCE(l->leave))
+		return true;
+	if (READ_ONCE(r->fence) > l->view || READ_ONCE(r->view) != l->view)
+		return false;
+	if (!harp_tx_primary(l))
+		return READ_ONCE(r->lb) != l->sent_lb;
+	/* Until HELLO has said where to begin there is nothing to say. */
+	if (!READ_ONCE(l->next))
+		return false;
+	return harp_log_top(r->log) >= READ_ONCE(l->next) || READ_ONCE(r->lb) != l->sent_lb ||
+	       READ_ONCE(r->serving) != l->sent_serving;
+}
+
+static bool harp_tx_to_tell(struct harp_link *l)
+{
+	return READ_ONCE(l->r->ap) != l->sent_ap ||
+	       (harp_tx_primary(l) && READ_ONCE(l->r->cp) != l->sent_cp);
+}
+
+/* L1: at most Δ / 4 between two; Δ / 5 leaves room for a coarse tick. */
+static unsigned long harp_tx_beat(struct harp_link *l)
+{
+	return max(1UL, msecs_to_jiffies(READ_ONCE(l->r->promise_ms) / 5));
+}
+
+/* @sent: CP and AP were told when this message left; what follows it moves them. */
+static long harp_tx_timeout(struct harp_link *l)
+{
+	bool soon = harp_tx_to_tell(l) ||
+		    (harp_tx_primary(l) && l->sent_ap < harp_log_top(l->r->log));
+
+	return soon ? min(harp_tx_beat(l), max(1UL, msecs_to_jiffies(HARP_TELL_MS))) :
+		      harp_tx_beat(l);
+}
+
+static int harp_tx_once(struct harp_link *l, struct kvec *iov, bool urgent)
+{
+	bool due = ktime_ms_delta(ktime_get_boottime(), l->sent_at) >=
+		   jiffies_to_msecs(harp_tx_beat(l));
+	int err = 0;
+
+	mutex_lock(&l->tx_mutex);
+	if (READ_ONCE(l->leave)) {
+		err = harp_send_leave(l);
+		WRITE_ONCE(l->leave, false);
+		wake_up_all(&l->r->links->rx_wq);
+	} else if (!urgent && !due && !harp_tx_to_tell(l)) {
+		err = 0;
+	} else if (!harp_tx_primary(l)) {
+		err = harp_send_ack(l, l->last_t, 0);
+	} else if (l->next) {
+		err = harp_send_rec(l, iov);
+	}
+	mutex_unlock(&l->tx_mutex);
+	return err;
+}
+
+static void harp_link_thread_begin(void)
+{
+	/* Must make progress when the machine is full of dirty pages (kernel-notes 56). */
+	memalloc_nofs_save();
+	memalloc_noreclaim_save();
+	current->flags |= PF_LOCAL_THROTTLE;
+	/* Death is judged by beats: a busy machine must not delay them (finding 14). */
+	sched_set_fifo_low(current);
+}
+
+static void harp_link_thread_end(struct harp_link *l)
+{
+	wait_event_idle(l->r->links->tx_wq, kthread_should_stop());
+}
+
+static int harp_link_tx(void *arg)
+{
+	struct harp_link *l = arg;
+	struct harp_links *ls = l->r->links;
+	struct kvec *iov;
+	bool urgent;
+	int err = 0;
+
+	harp_link_thread_begin();
+	iov = kcalloc(HARP_TX_RECORDS + 2, sizeof(*iov), GFP_KERNEL);
+	if (!iov) {
+		harp_link_fail(l, "no memory to send", -ENOMEM);
+		goto out;
+	}
+	wait_event_idle(ls->tx_wq, harp_link_over(l) || harp_link_begin(l));
+	if (!harp_link_over(l) && !harp_tx_primary(l)) {
+		mutex_lock(&l->tx_mutex);
+		err = harp_send_hello(l);
+		mutex_unlock(&l->tx_mutex);
+	}
+	while (!err && !harp_link_over(l)) {
+		urgent = wait_event_idle_timeout(ls->tx_wq, harp_tx_urgent(l),
+						 harp_tx_timeout(l)) &&
+			 harp_tx_urgent(l);
+		if (harp_link_over(l))
+			break;
+		err = harp_tx_once(l, iov, urgent);
+		if (err == -ESTALE) {	/* fenced or untouched: silence, the link stays */
+			err = 0;
+			wait_event_idle_timeout(ls->tx_wq,
+						harp_link_over(l) || READ_ONCE(l->leave),
+						harp_tx_beat(l));
+		}
+	}
+	if (err)
+		harp_link_fail(l, "cannot send", err);
+out:
+	harp_link_thread_end(l);
+	kfree(iov);
+	return 0;
+}
+
+/* -------------------------------------------------------------------- receiving */
+
+static int harp_link_recv(struct harp_link *l, void *buf, size_t len)
+{
+	struct kvec iov = { .iov_base = buf, .iov_len = len };
+	struct msghdr msg = { .msg_flags = MSG_WAITALL | MSG_NOSIGNAL };
+	int ret;
+
+	iov_iter_kvec(&msg.msg_iter, READ, &iov, 1, len);
+	while (msg_data_left(&msg)) {
+		if (harp_link_over(l))
+			return -EPIPE;
+		ret = sock_recvmsg(l->sock, &msg, msg.msg_flags);
+		if (ret < 0)
+			return ret;
+		if (!ret)
+			return -ECONNRESET;
+	}
+	return 0;
+}
+
+static void harp_link_is_up(struct harp_link *l)
+{
+	if (l->up)
+		return;
+	WRITE_ONCE(l->up, true);
+	harp_event(l->r, HARP_EVENT_LINK_UP, l->peer, NULL);
+}
+
+/* Primary: where does the backup's log end? It must be a point of ours. */
+static const char *harp_take_hello(struct harp_link *l, const struct harp_wire_hello *m)
+{
+	struct harp_replica *r = l->r;
+	u64 top = le64_to_cpu(m->top), lb = le64_to_cpu(m->lb), ap = le64_to_cpu(m->ap);
+	const struct harp_rec_hdr *rec;
+	struct harp_log_pos pos;
+	const char *why = NULL;
+	u32 crc;
+
+	mutex_lock(harp_log_mutex(r->log));
+	harp_log_pos(r->log, &pos);
+	rec = harp_log_get(r->log, top);
+	crc = rec ? le32_to_cpu(rec->crc) : pos.anchor_crc;
+	if (READ_ONCE(l->next))
+		why = "second HELLO on one link";
+	else if (top + 1 < pos.base || top > pos.top || top < r->s + 1)
+		why = "HELLO: top is not within this view's log";
+	else if (harp_log_view_at(r->log, top) != le64_to_cpu(m->view_of_top) ||
+		 crc != le32_to_cpu(m->crc_of_top))
+		why = "HELLO: the backup's last record is not ours";
+	else if (lb > top || ap > top)
+		why = "HELLO: LB or AP beyond top";
+	mutex_unlock(harp_log_mutex(r->log));
+	if (why)
+		return why;
+	spin_lock(&r->lock);
+	r->peer_lb = max(r->peer_lb, lb);
+	r->peer_ap = max(r->peer_ap, ap);
+	spin_unlock(&r->lock);
+	mutex_lock(&l->tx_mutex);
+	WRITE_ONCE(l->next, top + 1);
+	/* The first beat goes at once: it brings the first promise. */
+	l->sent_serving = !READ_ONCE(r->serving);
+	mutex_unlock(&l->tx_mutex);
+	harp_link_is_up(l);
+	harp_link_kick(r);
+	return NULL;
+}
+
+/* Primary: N3, L3, and what the backup says of itself. */
+static const char *harp_take_ack(struct harp_link *l, const struct harp_wire_ack *m)
+{
+	struct harp_replica *r = l->r;
+	struct harp_links *ls = r->links;
+	u64 n = le64_to_cpu(m->n), lb = le64_to_cpu(m->lb), ap = le64_to_cpu(m->ap);
+	u32 flags = le32_to_cpu(m->flags);
+	bool lb_moved = false, silent = false;
+
+	if (n >= READ_ONCE(l->next))
+		return "ACK of a record that was not sent";
+	if (lb > n || ap > n)
+		return "ACK: LB or AP beyond the record acked";
+	atomic64_inc(&ls->n_acks);
+	if (flags & HARP_ACK_F_PROMISE)
+		harp_lease_renew(r, le64_to_cpu(m->t));
+	spin_lock(&r->lock);
+	if (!harp_link_live(l)) {
+		spin_unlock(&r->lock);
+		return NULL;
+	}
+	if (flags & HARP_ACK_F_PROMISE)
+		r->heard = max(r->heard, le64_to_cpu(m->promise));
+	lb_moved = lb > r->peer_lb;
+	r->peer_lb = max(r->peer_lb, lb);
+	WRITE_ONCE(r->peer_ap, max(r->peer_ap, ap));
+	r->peer_free_bytes = le64_to_cpu(m->free_bytes);
+	r->peer_free_inodes = le64_to_cpu(m->free_inodes);
+	silent = (flags & HARP_ACK_F_NO_CONTROL) && !ls->peer_no_control;
+	ls->peer_no_control = flags & HARP_ACK_F_NO_CONTROL;
+	spin_unlock(&r->lock);
+	if (silent)
+		harp_event(r, HARP_EVENT_NO_CONTROL, l->peer, NULL);
+	harp_primary_ack(r, n, l->view);
+	if (lb_moved)
+		harp_commit_advance(r);
+	return NULL;
+}
+
+/* Verify every record of a message before the first is stored (N2, I9). */
+static const char *harp_check_records(struct harp_link *l, const struct harp_wire_rec *m,
+				      u32 len)
+{
+	u64 index = le64_to_cpu(m->prev_index);
+	u32 i, n = le32_to_cpu(m->nrec), off = 0;
+	const char *why = "records";
+	struct harp_rec rec;
+
+	for (i = 0; i < n; i++) {
+		if (off >= len || harp_rec_parse(l->buf + off, len - off, &rec, &why))
+			return why;
+		if (rec.index != ++index)
+			return "REC: a record out of order";
+		if (rec.view != l->view || rec.type == HARP_REC_VIEW)
+			return "REC: a record of another view";
+		if (le64_to_cpu(rec.hdr->lineage) != l->r->lineage)
+			return "REC: a record of another lineage";
+		harp_fid_seen(l->r, &rec);
+		off += le32_to_cpu(rec.hdr->len);
+	}
+	return off == len ? NULL : "REC: bytes after the last record";
+}
+
+/* Store from *@off on while there is room; log->mutex held. */
+static int harp_store_some(struct harp_link *l, u32 len, u32 *off)
+{
+	struct harp_replica *r = l->r;
+	const struct harp_rec_hdr *rec;
+	u32 before = *off;
+	bool live;
+	int err = 0;
+
+	spin_lock(&r->lock);
+	live = harp_link_live(l) && r->role == HARP_ROLE_BACKUP;
+	spin_unlock(&r->lock);
+	if (!live)
+		return -ESTALE;
+	while (*off < len) {
+		rec = l->buf + *off;
+		err = harp_log_append_raw(r->log, rec);
+		if (err)
+			break;
+		*off += le32_to_cpu(rec->len);
+	}
+	/* Stored and flushed first, then the watermark, then the ACK (finding 1). */
+	if (*off > before)
+		harp_log_set_wm(r->log, harp_log_top(r->log));
+	return err;
+}
+
+static const char *harp_store(struct harp_link *l, const struct harp_wire_rec *m, u32 len)
+{
+	struct harp_replica *r = l->r;
+	struct harp_log_pos pos, then;
+	bool first = true;
+	u32 off = 0;
+	int err;
+
+	do {
+		mutex_lock(harp_log_mutex(r->log));
+		harp_log_pos(r->log, &then);
+		if (first && (then.top != le64_to_cpu(m->prev_index) ||
+			      then.top_view != le64_to_cpu(m->prev_view))) {
+			mutex_unlock(harp_log_mutex(r->log));
+			return "REC: does not follow this log's top";
+		}
+		first = false;
+		err = harp_store_some(l, len, &off);
+		mutex_unlock(harp_log_mutex(r->log));
+		if (err == -ENOSPC) {
+			atomic64_inc(&r->n_wait_full);
+			harp_sync_kick(r, false);
+			queue_work(system_unbound_wq, &r->links->discard_work);
+			wait_event_idle(*harp_log_space_wq(r->log),
+					(harp_log_pos(r->log, &pos), pos.base != then.base) ||
+					harp_link_over(l) || READ_ONCE(r->fence) > l->view);
+		}
+	} while (err == -ENOSPC && !harp_link_over(l));
+	if (err == -ESTALE)
+		return NULL;	/* fenced: not stored, not acked, not an error */
+	return err ? "REC: the log does not take it" : NULL;
+}
+
+/* Backup: N2 and L2. */
+static const char *harp_take_rec(struct harp_link *l, const struct harp_wire_rec *m, u32 len)
+{
+	struct harp_replica *r = l->r;
+	ktime_t now = ktime_get_boottime();
+	u64 cp = le64_to_cpu(m->cp), lb = le64_to_cpu(m->lb), promise = 0, top;
+	const char *why;
+	bool live;
+	int err;
+
+	why = harp_check_records(l, m, len);
+	if (why)
+		return why;
+	spin_lock(&r->lock);
+	live = harp_link_live(l);
+	/* Room first: what the primary has on its disk we may be keeping for it. */
+	if (live && lb > r->peer_lb)
+		r->peer_lb = lb;
+	spin_unlock(&r->lock);
+	why = live ? harp_store(l, m, len) : NULL;
+	if (why)
+		return why;
+	harp_link_is_up(l);
+
+	top = harp_log_top(r->log);
+	spin_lock(&r->lock);
+	live = harp_link_live(l) && r->role == HARP_ROLE_BACKUP;
+	if (live) {
+		r->told_cp = max(r->told_cp, min(cp, top));
+		r->told_ap = max(r->told_ap, min(le64_to_cpu(m->ap), r->told_cp));
+		WRITE_ONCE(r->cp, max(r->cp, r->told_cp));
+		r->peer_ap = max(r->peer_ap, le64_to_cpu(m->ap));
+		promise = harp_promise_give(r, now, le64_to_cpu(m->heard),
+					    le32_to_cpu(m->flags) & HARP_REC_F_SERVING);
+	}
+	spin_unlock(&r->lock);
+	if (!live) {
+		harp_link_counted(l, "this member has fenced the view");
+		return NULL;
+	}
+	mutex_lock(&l->tx_mutex);
+	l->last_t = le64_to_cpu(m->t);
+	err = harp_send_ack(l, l->last_t, promise);
+	mutex_unlock(&l->tx_mutex);
+	harp_commit_advance(r);
+	wake_up_all(&r->apply_wq);
+	if (len)
+		harp_check_fill(r);
+	return err && err != -ESTALE ? "cannot send an ACK" : NULL;
+}
+
+static void harp_take_leave(struct harp_link *l)
+{
+	struct harp_replica *r = l->r;
+
+	spin_lock(&r->lock);
+	if (r->view == l->view)
+		r->links->peer_left = true;
+	spin_unlock(&r->lock);
+	harp_event(r, HARP_EVENT_LEAVE, l->view, NULL);
+}
+
+static const char *harp_dispatch(struct harp_link *l, const struct harp_wire_hdr *h,
+				 const union harp_wire_body *b, u32 len)
+{
+	bool primary = harp_tx_primary(l);
+
+	if (h->type == HARP_WIRE_LEAVE)
+		harp_take_leave(l);
+	else if (h->type == HARP_WIRE_HELLO && primary)
+		return harp_take_hello(l, &b->hello);
+	else if (h->type == HARP_WIRE_ACK && primary)
+		return harp_take_ack(l, &b->ack);
+	else if (h->type == HARP_WIRE_REC && !primary)
+		return harp_take_rec(l, &b->rec, len);
+	else
+		return "a message that is not for this role";
+	return NULL;
+}
+
+/* Who speaks? Checked in the protocol's order; the view comes last, see below. */
+static const char *harp_check_sender(struct harp_link *l, const struct harp_wire_hdr *h)
+{
+	struct harp_replica *r = l->r;
+	uuid_t group;
+	u64 inc;
+
+	import_uuid(&group, h->group);
+	spin_lock(&r->lock);
+	inc = r->peer_inc;
+	spin_unlock(&r->lock);
+	if (!uuid_equal(&group, &r->uuid))
+		return "another group";
+	if (le64_to_cpu(h->lineage) != r->lineage)
+		return "another lineage";
+	if (le32_to_cpu(h->epoch) != r->epoch)
+		return "another epoch";
+	if (h->sender != l->peer)
+		return "another sender";
+	if (le64_to_cpu(h->inc) != inc)
+		return "another incarnation";
+	return NULL;
+}
+
+/* Is the message of our view? A lower one is refused, a higher one told. */
+static bool harp_check_view(struct harp_link *l, const struct harp_wire_hdr *h)
+{
+	u64 view = le64_to_cpu(h->view);
+	struct harp_links *ls = l->r->links;
+	bool tell = false;
+
+	if (view == l->view && READ_ONCE(l->r->view) == view)
+		return true;
+	if (view > l->view) {
+		spin_lock(&l->r->lock);
+		tell = view > ls->higher_told;
+		ls->higher_told = max(ls->higher_told, view);
+		spin_unlock(&l->r->lock);
+	}
+	if (tell)
+		harp_event(l->r, HARP_EVENT_HIGHER_VIEW, view, NULL);
+	harp_link_counted(l, view > l->view ? "a higher view" : "a lower view");
+	return false;
+}
+
+/* One message. NULL: go on; else why the stream is of no use any more. */
+static const char *harp_rx_one(struct harp_link *l, int *err)
+{
+	union harp_wire_body body;
+	struct harp_wire_hdr hdr;
+	const char *why = NULL;
+	u32 fixed, len;
+
+	*err = harp_link_recv(l, &hdr, sizeof(hdr));
+	if (*err)
+		return "the connection ended";
+	if (harp_wire_check_header(&hdr, &why))
+		goto refuse;
+	fixed = harp_wire_body_size(hdr.type);
+	len = le32_to_cpu(hdr.len);
+	if (fixed > sizeof(body) || len < fixed || len - fixed > HARP_WIRE_BATCH_MAX) {
+		why = "length";
+		goto refuse;
+	}
+	*err = harp_link_recv(l, &body, fixed);
+	if (*err)
+		return "the connection ended within a message";
+	if (harp_wire_check_body(&hdr, &body, &why))
+		goto refuse;
+	why = harp_check_sender(l, &hdr);
+	if (why)
+		goto refuse;
+	len -= fixed;
+	*err = len ? harp_link_recv(l, l->buf, len) : 0;
+	if (*err)
+		return "the connection ended within a message";
+	if (!harp_check_view(l, &hdr))
+		return NULL;
+	why = harp_dispatch(l, &hdr, &body, len);
+	if (!why)
+		return NULL;
+refuse:
+	harp_link_counted(l, why);
+	return why;
+}
+
+static int harp_link_rx(void *arg)
+{
+	struct harp_link *l = arg;
+	const char *why = NULL;
+	int err = 0;
+
+	harp_link_thread_begin();
+	wait_event_idle(l->r->links->rx_wq, harp_link_over(l) || harp_link_begin(l));
+	while (!why && !harp_link_over(l))
+		why = harp_rx_one(l, &err);
+	if (why)
+		harp_link_fail(l, why, err);
+	harp_link_thread_end(l);
+	return 0;
+}
+
+/* ------------------------------------------------------------------ adding, ending */
+
+static int harp_link_vet(struct socket *sock, struct netlink_ext_ack *extack)
+{
+	const struct proto_ops *ops = READ_ONCE(sock->ops);
+	struct sock *sk = sock->sk;
+
+	if (sock->type != SOCK_STREAM) {
+		NL_SET_ERR_MSG(extack, "FD: not a stream socket");
+		return -EPROTOTYPE;
+	}
+	if (sk->sk_family != AF_INET && sk->sk_family != AF_INET6 && sk->sk_family != AF_UNIX) {
+		NL_SET_ERR_MSG(extack, "FD: expected an IPv4, IPv6 or unix socket");
+		return -EAFNOSUPPORT;
+	}
+	if (sk->sk_family != AF_UNIX && sk->sk_protocol != IPPROTO_TCP) {
+		NL_SET_ERR_MSG(extack, "FD: expected TCP");
+		return -EPROTONOSUPPORT;
+	}
+	/* Without it a link could not be ended (as nbd). */
+	if (ops->shutdown == sock_no_shutdown) {
+		NL_SET_ERR_MSG(extack, "FD: this kind of socket has no shutdown");
+		return -EOPNOTSUPP;
+	}
+	/* Unix sockets use TCP's states too; a listening or half-closed one is neither. */
+	if (READ_ONCE(sk->sk_state) != TCP_ESTABLISHED || READ_ONCE(sk->sk_shutdown)) {
+		NL_SET_ERR_MSG(extack, "FD: the socket is not connected");
+		return -ENOTCONN;
+	}
+	return 0;
+}
+
+static void harp_link_setup(struct socket *sock)
+{
+	struct sock *sk = sock->sk;
+
+	sk->sk_allocation = GFP_NOIO | __GFP_MEMALLOC;
+	sk_set_memalloc(sk);
+	/* The threads end by shutdown(), not by a timeout that harpd may have set. */
+	sk->sk_rcvtimeo = MAX_SCHEDULE_TIMEOUT;
+	sk->sk_sndtimeo = MAX_SCHEDULE_TIMEOUT;
+	if (sk->sk_family != AF_UNIX)
+		tcp_sock_set_nodelay(sk);
+}
+
+/* Threads are stopped or were never started. */
+static void harp_link_free(struct harp_link *l)
+{
+	if (l->sock) {
+		sk_clear_memalloc(l->sock->sk);
+		sockfd_put(l->sock);
+	}
+	kvfree(l->buf);
+	kfree(l);
+}
+
+/* links->mutex held; the threads take log->mutex, so it must not be held. */
+static void harp_link_stop(struct harp_link *l)
+{
+	struct harp_links *ls = l->r->links;
+
+	spin_lock(&ls->lock);
+	if (ls->cur == l)
+		ls->cur = NULL;
+	spin_unlock(&ls->lock);
+	harp_link_kill(l);
+	if (!IS_ERR_OR_NULL(l->tx)) {
+		kthread_stop(l->tx);
+		put_task_struct(l->tx);
+	}
+	if (!IS_ERR_OR_NULL(l->rx)) {
+		kthread_stop(l->rx);
+		put_task_struct(l->rx);
+	}
+	harp_link_free(l);
+}
+
+static struct task_struct *harp_link_thread(int (*fn)(void *), struct harp_link *l,
+					    const char *what)
+{
+	struct task_struct *t = kthread_create(fn, l, "harp-%s/%s", what, l->r->group);
+
+	if (!IS_ERR(t))
+		get_task_struct(t);
+	return t;
+}
+
+static int harp_link_start(struct harp_link *l)
+{
+	l->rx = harp_link_thread(harp_link_rx, l, "rx");
+	if (IS_ERR(l->rx))
+		return PTR_ERR(l->rx);
+	l->tx = harp_link_thread(harp_link_tx, l, "tx");
+	if (IS_ERR(l->tx))
+		return PTR_ERR(l->tx);
+	wake_up_process(l->rx);
+	wake_up_process(l->tx);
+	return 0;
+}
+
+static int harp_link_check_peer(struct harp_replica *r, u8 peer, struct netlink_ext_ack *extack)
+{
+	bool wrong;
+
+	if (peer >= HARP_MEMBERS || peer == r->member) {
+		NL_SET_ERR_MSG(extack, "PEER: expected the slot of another member, below 3");
+		return -EINVAL;
+	}
+	spin_lock(&r->lock);
+	wrong = harp_in_view(r) && r->peer != peer;
+	spin_unlock(&r->lock);
+	if (wrong) {
+		NL_SET_ERR_MSG(extack, "PEER: not this member's partner in the view");
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/**
+ * harp_link_add() - take over a connected socket as the link to a partner
+ * @r: the replica
+ * @fd: of the calling process
+ * @peer: the partner's slot
+ * @extack: why not
+ *
+ * The link that was there ends.
+ *
+ * Context: process context, of the process that owns @fd.
+ * Return: 0 or a negative errno.
+ */
+int harp_link_add(struct harp_replica *r, int fd, u8 peer, struct netlink_ext_ack *extack)
+{
+	struct harp_links *ls = r->links;
+	struct harp_link *l;
+	int err;
+
+	err = harp_link_check_peer(r, peer, extack);
+	if (err)
+		return err;
+	l = kzalloc(sizeof(*l), GFP_KERNEL);
+	if (!l)
+		return -ENOMEM;
+	l->r = r;
+	l->peer = peer;
+	mutex_init(&l->tx_mutex);
+	err = -ENOMEM;
+	l->buf = kvmalloc(HARP_WIRE_BATCH_MAX, GFP_KERNEL);
+	if (!l->buf)
+		goto out_free;
+	l->sock = sockfd_lookup(fd, &err);
+	if (!l->sock) {
+		NL_SET_ERR_MSG(extack, "FD: not an open socket of the caller");
+		goto out_free;
+	}
+	err = harp_link_vet(l->sock, extack);
+	if (err) {
+		sockfd_put(l->sock);
+		l->sock = NULL;
+		goto out_free;
+	}
+	harp_link_setup(l->sock);
+
+	mutex_lock(&ls->mutex);
+	if (ls->cur)
+		harp_link_stop(ls->cur);
+	err = ls->closed ? -ENODEV : harp_link_start(l);
+	if (err) {
+		harp_link_stop(l);
+	} else {
+		spin_lock(&ls->lock);
+		ls->cur = l;
+		spin_unlock(&ls->lock);
+	}
+	mutex_unlock(&ls->mutex);
+	return err;
+
+out_free:
+	harp_link_free(l);
+	return err;
+}
+
+/**
+ * harp_link_drop() - end the link to the partner
+ * @r: the replica
+ *
+ * Context: process context, sleeps.
+ * Return: 0, or -ENOTCONN when there is none.
+ */
+int harp_link_drop(struct harp_replica *r)
+{
+	struct harp_links *ls = r->links;
+	int err = -ENOTCONN;
+
+	mutex_lock(&ls->mutex);
+	if (ls->cur) {
+		harp_link_stop(ls->cur);
+		err = 0;
+	}
+	mutex_unlock(&ls->mutex);
+	return err;
+}
+
+/**
+ * harp_link_stop_used() - a view ends: so does its link
+ * @r: the replica
+ *
+ * Context: process context; links->mutex held, log->mutex not.
+ */
+void harp_link_stop_used(struct harp_replica *r)
+{
+	struct harp_links *ls = r->links;
+	bool used;
+
+	lockdep_assert_held(&ls->mutex);
+	if (!ls->cur)
+		return;
+	spin_lock(&r->lock);
+	used = ls->cur->used;
+	spin_unlock(&r->lock);
+	if (used || READ_ONCE(ls->cur->dead))
+		harp_link_stop(ls->cur);
+}
+
+/**
+ * harp_link_leave() - send LEAVE, if there is a link to send it on
+ * @r: the replica, which has fenced itself
+ * @view: the view left
+ *
+ * Context: process context; waits a moment for it to be on its way.
+ */
+void harp_link_leave(struct harp_replica *r, u64 view)
+{
+	struct harp_links *ls = r->links;
+	struct harp_link *l;
+
+	mutex_lock(&ls->mutex);
+	l = ls->cur;
+	if (l && !READ_ONCE(l->dead)) {
+		l->leave_view = view;
+		/* The sender that sees it sees the view. */
+		smp_store_release(&l->leave, true);
+		wake_up_all(&ls->tx_wq);
+		wait_event_idle_timeout(ls->rx_wq, !READ_ONCE(l->leave) || READ_ONCE(l->dead),
+					HARP_LEAVE_WAIT);
+	}
+	mutex_unlock(&ls->mutex);
+}
+
+/**
+ * harp_link_up() - has the partner been heard on the link?
+ * @r: the replica
+ *
+ * Context: any.
+ * Return: true while the link is there and in use.
+ */
+bool harp_link_up(struct harp_replica *r)
+{
+	struct harp_links *ls = r->links;
+	bool up;
+
+	spin_lock(&ls->lock);
+	up = ls->cur && READ_ONCE(ls->cur->up) && !READ_ONCE(ls->cur->dead);
+	spin_unlock(&ls->lock);
+	return up;
+}
+
+/**
+ * harp_link_kick() - the sender has something to do
+ * @r: the replica
+ *
+ * Context: any.
+ */
+void harp_link_kick(struct harp_replica *r)
+{
+	if (wq_has_sleeper(&r->links->tx_wq))
+		wake_up_all(&r->links->tx_wq);
+}
+
+/**
+ * harp_links_init() - a new replica has no link
+ * @r: the replica
+ *
+ * Context: process context.
+ * Return: 0.
+ */
+int harp_links_init(struct harp_replica *r)
+{
+	r->links->closed = false;
+	return 0;
+}
+
+/**
+ * harp_links_exit() - the replica ends: so does its link, and none can be added
+ * @r: the replica
+ *
+ * Context: process context, sleeps.
+ */
+void harp_links_exit(struct harp_replica *r)
+{
+	struct harp_links *ls = r->links;
+
+	mutex_lock(&ls->mutex);
+	ls->closed = true;
+	if (ls->cur)
+		harp_link_stop(ls->cur);
+	mutex_unlock(&ls->mutex);
+}
