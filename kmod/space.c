@@ -1,0 +1,308 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Space is an outcome too (brief section 4): it is refused before a record is made, by
+ * a pessimistic count against both copies, so that a committed record can always be
+ * applied. What the count misses is what the reserve is for, a file that is given up
+ * when applying finds no room; until it is whole again the group refuses to grow.
+ */
+#include <linux/file.h>
+#include <linux/jiffies.h>
+#include <linux/mount.h>
+#include <linux/harp_netlink.h>
+#include "lower.h"
+#include "node.h"
+#include "dataplane.h"
+
+#define HARP_COST_BLOCK		4096ULL
+/*
+ * Low bit of a cost: takes an inode. Costs are multiples of the block otherwise, and
+ * of their sums only the bytes are used.
+ */
+#define HARP_COST_INODE		1ULL
+/* Blocks, by what a step may dirty or allocate on ext4 or XFS. */
+#define HARP_COST_NAME		4	/* a directory's leaf and index, both split */
+#define HARP_COST_OBJECT	4	/* inode chunk, xattr block, row, hint */
+#define HARP_COST_EXTENT	3	/* a level of the extent tree, split */
+#define HARP_SAMPLE_AGE		HZ
+
+/* ------------------------------------------------------------------------- costs */
+
+/**
+ * harp_space_cost() - what a record may take of a lower, at most
+ * @b: the record, finished
+ *
+ * Context: any.
+ * Return: bytes; 0 for what gives space back, which is never refused.
+ */
+u64 harp_space_cost(const struct harp_builder *b)
+{
+	const struct harp_rec_hdr *hdr = b->buf;
+	u64 data = round_up((u64)b->len, HARP_COST_BLOCK);
+
+	switch (hdr->type) {
+	case HARP_REC_CREATE:
+	case HARP_REC_MKDIR:
+	case HARP_REC_SYMLINK:
+		return data + (HARP_COST_NAME + HARP_COST_OBJECT) * HARP_COST_BLOCK +
+		       HARP_COST_INODE;
+	case HARP_REC_LINK:
+	case HARP_REC_RENAME:
+	case HARP_REC_EXCHANGE:
+		return HARP_COST_NAME * HARP_COST_BLOCK;
+	case HARP_REC_WRITE:
+		return data + (1 + HARP_COST_EXTENT) * HARP_COST_BLOCK;
+	case HARP_REC_XATTR:
+		return data + HARP_COST_BLOCK;
+	case HARP_REC_SETATTR:
+		/* Growing makes a hole; an xattr of this size is an ACL's. */
+		return b->len > HARP_COST_BLOCK ? data : 0;
+	default:
+		return 0;
+	}
+}
+
+/* ------------------------------------------------------------------------ sampling */
+
+static int harp_space_sample(struct harp_lower *lw)
+{
+	const struct cred *old = override_creds(lw->r->cred);
+	u64 ap = READ_ONCE(lw->r->ap);
+	struct harp_space *s = &lw->space;
+	struct kstatfs st;
+	int err;
+
+	err = harp_do_statfs(&lw->r->lower_root, &st);
+	revert_creds(old);
+	if (err)
+		return err;
+	spin_lock(&s->lock);
+	s->free_bytes = st.f_bavail * st.f_bsize;
+	s->free_inodes = st.f_ffree;
+	/* Records applied during the call may or may not be in it: count them again. */
+	s->at_index = ap;
+	s->taken = jiffies | 1;
+	spin_unlock(&s->lock);
+	return 0;
+}
+
+static bool harp_space_stale(struct harp_lower *lw)
+{
+	unsigned long taken = READ_ONCE(lw->space.taken);
+
+	return !taken || time_after(jiffies, taken + HARP_SAMPLE_AGE);
+}
+
+/**
+ * harp_space_free() - what this lower can still take, its reserve not counted
+ * @r: the replica
+ * @bytes: the result
+ * @inodes: the result
+ *
+ * Context: process context.
+ */
+void harp_space_free(struct harp_replica *r, u64 *bytes, u64 *inodes)
+{
+	struct harp_lower *lw = harp_lower(r);
+	struct harp_space *s = &lw->space;
+
+	if (harp_space_stale(lw) && harp_space_sample(lw))
+		pr_warn_ratelimited("harp: %s/%u: statfs of the lower fails\n", r->group,
+				    r->member);
+	spin_lock(&s->lock);
+	/* A reserve that was given up is owed: growth stops on both sides. */
+	*bytes = s->released ? 0 : s->free_bytes;
+	*inodes = s->released ? 0 : s->free_inodes;
+	spin_unlock(&s->lock);
+}
+
+/* ------------------------------------------------------------------------ checking */
+
+static bool harp_space_fits(u64 free, u64 pending, u64 cost)
+{
+	return free > pending && free - pending >= cost;
+}
+
+static int harp_space_check_own(struct harp_replica *r, u64 cost, u64 top)
+{
+	struct harp_space *s = &harp_lower(r)->space;
+	u64 bytes, inodes, at;
+	bool released;
+
+	spin_lock(&s->lock);
+	bytes = s->free_bytes;
+	inodes = s->free_inodes;
+	at = s->at_index;
+	released = s->released;
+	spin_unlock(&s->lock);
+	if (released ||
+	    !harp_space_fits(bytes, harp_log_cost(r->log, top) - harp_log_cost(r->log, at), cost))
+		return -ENOSPC;
+	if ((cost & HARP_COST_INODE) && !harp_space_fits(inodes, top - at + HARP_RESERVE_INODES, 1))
+		return -ENOSPC;
+	return 0;
+}
+
+/* The peer's report is as of its AP. A witness reports no bound (~0). */
+static int harp_space_check_peer(struct harp_replica *r, u64 cost, u64 top)
+{
+	u64 bytes, inodes, ap;
+
+	spin_lock(&r->lock);
+	bytes = r->peer_free_bytes;
+	inodes = r->peer_free_inodes;
+	ap = min(r->peer_ap, top);
+	spin_unlock(&r->lock);
+	if (bytes != U64_MAX &&
+	    !harp_space_fits(bytes, harp_log_cost(r->log, top) - harp_log_cost(r->log, ap), cost))
+		return -ENOSPC;
+	if (inodes != U64_MAX && (cost & HARP_COST_INODE) &&
+	    !harp_space_fits(inodes, top - ap + HARP_RESERVE_INODES, 1))
+		return -ENOSPC;
+	return 0;
+}
+
+/**
+ * harp_space_check() - would both lowers take this much more?
+ * @r: the replica
+ * @cost: of harp_space_cost()
+ *
+ * Context: process context.
+ * Return: 0 or -ENOSPC.
+ */
+int harp_space_check(struct harp_replica *r, u64 cost)
+{
+	struct harp_lower *lw = harp_lower(r);
+	u64 top;
+
+	if (!cost)
+		return 0;
+	if (harp_space_stale(lw) && harp_space_sample(lw))
+		return -ENOSPC;
+	top = harp_log_top(r->log);
+	if (harp_space_check_own(r, cost, top)) {
+		/* An old sample says less than there is. */
+		if (harp_space_sample(lw))
+			return -ENOSPC;
+		top = harp_log_top(r->log);
+		if (harp_space_check_own(r, cost, top))
+			return -ENOSPC;
+	}
+	return harp_space_check_peer(r, cost, top);
+}
+
+/* ------------------------------------------------------------------------ the reserve */
+
+static int harp_reserve_resize(struct harp_lower *lw, u64 bytes)
+{
+	struct vfsmount *mnt = lw->r->lower_root.mnt;
+	struct dentry *dentry = lw->space.reserve->f_path.dentry;
+	struct iattr ia = { .ia_valid = ATTR_SIZE, .ia_size = bytes };
+	int err;
+
+	if (bytes)
+		return harp_do_fallocate(lw->space.reserve, bytes);
+	err = mnt_want_write(mnt);
+	if (err)
+		return err;
+	inode_lock(d_inode(dentry));
+	err = harp_do_setattr(mnt, dentry, &ia);
+	inode_unlock(d_inode(dentry));
+	mnt_drop_write(mnt);
+	return err;
+}
+
+/**
+ * harp_space_open() - set the reserve aside
+ * @lw: the lower, space.reserve open
+ *
+ * Context: process context, under the lower's cred.
+ * Return: 0; -ENOSPC: the lower is too full to be used; or its error.
+ */
+int harp_space_open(struct harp_lower *lw)
+{
+	struct harp_space *s = &lw->space;
+	struct kstatfs st;
+	int err;
+
+	spin_lock_init(&s->lock);
+	err = harp_do_statfs(&lw->r->lower_root, &st);
+	if (err)
+		return err;
+	s->reserve_bytes = clamp_t(u64, st.f_blocks * st.f_bsize / 100, HARP_RESERVE_MIN,
+				   HARP_RESERVE_MAX);
+	err = harp_reserve_resize(lw, s->reserve_bytes);
+	return err ?: harp_space_sample(lw);
+}
+
+/**
+ * harp_space_release() - give the reserve up for a committed record
+ * @lw: the lower
+ *
+ * Context: apply thread, under the lower's cred.
+ * Return: 0: there may be room now; -ENOSPC: it was given up before.
+ */
+int harp_space_release(struct harp_lower *lw)
+{
+	struct harp_space *s = &lw->space;
+	int err;
+
+	spin_lock(&s->lock);
+	err = s->released ? -ENOSPC : 0;
+	s->released = true;
+	spin_unlock(&s->lock);
+	if (err)
+		return err;
+	pr_warn("harp: %s/%u: the lower is full: its reserve goes to what is committed, the group refuses to grow\n",
+		lw->r->group, lw->r->member);
+	err = harp_reserve_resize(lw, 0);
+	/* Freed blocks can be used when the journal has committed. */
+	return err ?: harp_do_syncfs(lw->r->lower_root.mnt->mnt_sb);
+}
+
+/**
+ * harp_space_tend() - make a reserve that was given up whole again
+ * @lw: the lower
+ *
+ * Context: sync thread, under the lower's cred.
+ */
+void harp_space_tend(struct harp_lower *lw)
+{
+	struct harp_space *s = &lw->space;
+
+	if (!READ_ONCE(s->released) || lw->r->media_failure || harp_space_sample(lw))
+		return;
+	if (s->free_bytes < 2 * s->reserve_bytes ||
+	    harp_reserve_resize(lw, s->reserve_bytes))
+		return;
+	spin_lock(&s->lock);
+	s->released = false;
+	spin_unlock(&s->lock);
+	pr_info("harp: %s/%u: the lower has room again\n", lw->r->group, lw->r->member);
+}
+
+/**
+ * harp_media_failure() - the lower cannot be trusted any more (N6)
+ * @r: the replica
+ * @err: what happened
+ * @what: to what
+ * @index: at or up to which record
+ *
+ * Context: process context; leaves the view, once.
+ */
+void harp_media_failure(struct harp_replica *r, int err, const char *what, u64 index)
+{
+	char text[96];
+	bool first;
+
+	spin_lock(&r->lock);
+	first = !r->media_failure;
+	r->media_failure = true;
+	spin_unlock(&r->lock);
+	if (!first)
+		return;
+	snprintf(text, sizeof(text), "%s: %pe", what, ERR_PTR(err));
+	pr_err("harp: %s/%u: media failure at record %llu: %s\n", r->group, r->member, index,
+	       text);
+	harp_event(r, HARP_EVENT_MEDIA_FAILURE, index, text);
+	harp_leave(r);
+}
