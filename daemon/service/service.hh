@@ -84,7 +84,7 @@ struct hooks {
 
 struct mount_args {
     std::string source;  /* a device; for mount_harp ignored: the lower's mount point is used */
-    std::string type;    /* "ext4", "xfs"; ignored by mount_harp */
+    std::string type;    /* "ext4", "xfs"; mount_harp: "", or "bind" to show the bare lower (tests) */
     std::string options; /* "group=g1,member=0,region=…" or "" */
 };
 

@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: GPL-2.0
+# out/daemon/harp-service: a group's service by hand (make -f daemon/service/tool.mk).
+include $(dir $(lastword $(MAKEFILE_LIST)))../Makefile
+.DEFAULT_GOAL := $(OUT)/harp-service
+$(OUT)/harp-service: $(call obj,rel,$(SRC)/service/service_main.cc) $(call libs_for,rel,service net util)
+	@echo "  LD      harp-service"
+	@$(CXX) $(CXXFLAGS) $(OPT) -o $@ $^ $(LIBS)
