@@ -42,7 +42,8 @@ void core::impl::hear(const message_header &h, const struct propose &) {
                   "restarted, and waits until its earlier promises have run out");
         return;
     }
-    if (h.view <= disk_.agreed && cfg_.broken != broken_rule::agree_again) {
+    bool twice = cfg_.broken == broken_rule::equal_view_numbers && h.view == disk_.agreed;
+    if (h.view <= disk_.agreed && !twice) {
         if (in<phase::agreed>() && as<phase::agreed>().view == h.view &&
             as<phase::agreed>().coordinator == h.sender) {
             send(h.sender, h.view, as<phase::agreed>().body); /* it was lost: say it again */
@@ -94,8 +95,8 @@ void core::impl::other_fence_done(const fence_op &op, const command_done &done) 
         send_nack(op.by, op.view, why, done.time_left, done.text);
         return;
     }
-    if ((op.view <= disk_.agreed && cfg_.broken != broken_rule::agree_again) ||
-        in<phase::leaving>()) {
+    bool twice = cfg_.broken == broken_rule::equal_view_numbers && op.view == disk_.agreed;
+    if ((op.view <= disk_.agreed && !twice) || in<phase::leaving>()) {
         return;
     }
     /* The object is fenced: whatever this member was in is over; operations stay parked. */
@@ -106,9 +107,6 @@ void core::impl::other_fence_done(const fence_op &op, const command_done &done) 
     dirty_ = true;
     bound_to_ = op.by;
     bound_until_ = now_ + cfg_.times.window;
-    if (cfg_.broken == broken_rule::agree_again && durable_.agreed >= op.view) {
-        agree_written();
-    }
 }
 
 agree core::impl::make_agree(const object_report &report) const {

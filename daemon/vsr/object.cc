@@ -48,7 +48,8 @@ bool object::judge_intact(const log_found &found, const cmd_attach &cmd) const {
     }
     bool sealed = cmd.seal && cmd.seal->formed == cmd.formed && found.header.formed == cmd.formed &&
                   found.walked.top >= cmd.seal->top;
-    return found.same_boot || sealed || found.fsynced >= found.header.wm ||
+    bool on_disk = !found.header.unsynced && found.fsynced >= found.header.wm;
+    return found.same_boot || sealed || on_disk ||
            cfg_.broken == broken_rule::witness_tail_after_boot;
 }
 
@@ -238,6 +239,12 @@ void object::run(time_point_t now, token_t token, const cmd_enter &cmd) {
     }
     if (active() && view_.view == record.view && role_ == cmd.as) {
         return done(now, token);
+    }
+    if (is_witness() && cmd.as == role::backup) {
+        header_.unsynced = true;
+        if (auto r = store_header(); !r) {
+            return refuse(now, token, refusal::failed, r.error().text);
+        }
     }
     view_ = record;
     role_ = cmd.as;
@@ -549,6 +556,10 @@ void object::set_lb(index_t lb) {
     ap_ = std::max(ap_, lb_);
     if (is_witness()) {
         ap_ = index_t();
+        if (header_.unsynced && !active() && lb_ >= log_.top) {
+            header_.unsynced = false;
+            (void)store_header();
+        }
     }
 }
 

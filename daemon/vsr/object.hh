@@ -30,6 +30,12 @@ struct log_header {
     index_t base{1};
     view_t anchor_view;
     index_t wm;
+    /*
+     * W, finding 18: set before the first ACK of a view, cleared when the view is over
+     * and all is fsynced. A wm that was raised and not fsynced goes back with the power,
+     * together with the records it stood for; this flag does not.
+     */
+    bool unsynced = false;
 
     bool operator==(const log_header &) const = default;
 };
@@ -53,6 +59,7 @@ public:
     virtual ~log_store() = default;
 
     virtual log_found inspect() = 0;
+    /* Where formed, complete or unsynced change: when it survives a power cut (fsync). */
     virtual result<void> store_header(const log_header &header) = 0;
     /* The end mark first (finding 5): a cut suffix must never be walked again. */
     virtual result<void> cut_after(index_t top) = 0;

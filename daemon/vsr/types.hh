@@ -174,8 +174,7 @@ struct object_report {
 enum class broken_rule : uint8_t {
     none,
     resume_view,             /* S2: a restarted member goes on in its old view */
-    equal_view_numbers,      /* finding 12: v without the coordinator's slot */
-    agree_again,             /* V3: agrees to a view number twice */
+    equal_view_numbers,      /* finding 12: v without slot, and AGREE at v = agreed */
     serve_before_started,    /* V8 without STARTED */
     agree_without_fence,     /* V3 without the object */
     no_hold,                 /* S1: a new life forgets its promise */

@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Logs in outline, and what a coordinator decides from AGREEs (V4, V5). */
+#include "vsr/decide.hh"
+
+#include <gtest/gtest.h>
+
+namespace harp::vsr::test {
+
+namespace {
+
+constexpr slot_t p_slot{0};
+constexpr slot_t b_slot{1};
+constexpr slot_t w_slot{2};
+
+member_table members() {
+    member_table m;
+    m[0] = {member_id(1), p_slot, member_kind::primary, "alfa"};
+    m[1] = {member_id(2), b_slot, member_kind::backup, "bravo"};
+    m[2] = {member_id(3), w_slot, member_kind::witness, "whisky"};
+    return m;
+}
+const member_table table = members();
+
+/* log_of(top, {{view, first}, …}): from index 1. */
+log_summary log_of(uint64_t top, std::vector<std::pair<uint64_t, uint64_t>> starts,
+                   uint64_t base = 1, uint64_t anchor = 0) {
+    log_summary l;
+    l.base = index_t(base);
+    l.anchor_view = view_t(anchor);
+    l.top = index_t(top);
+    for (auto [v, i] : starts) {
+        l.starts.push_back({view_t(v), index_t(i)});
+    }
+    EXPECT_TRUE(validate(l).ok());
+    return l;
+}
+
+view_record record_of(uint64_t view, slot_t primary, slot_t backup) {
+    view_record r;
+    r.view = view_t(view);
+    r.primary = {primary, incarnation_t(1)};
+    r.backup = {backup, incarnation_t(1)};
+    r.promise = std::chrono::seconds(1);
+    return r;
+}
+
+/* An AGREE of a member whose last formed view is @formed, {primary, backup}. */
+vote vote_of(slot_t who, uint64_t formed, log_summary log, slot_t primary = p_slot,
+             slot_t backup = b_slot) {
+    vote v;
+    v.member = who;
+    v.inc = incarnation_t(1);
+    v.what.formed = view_t(formed);
+    if (formed != 0) {
+        v.what.view = record_of(formed, primary, backup);
+    }
+    v.what.intact = true;
+    v.what.log = std::move(log);
+    v.what.ap = v.what.log.top;
+    v.what.lb = v.what.log.base - 1;
+    v.what.free_bytes = 1 << 20;
+    return v;
+}
+
+decide_input input(std::vector<vote> votes, uint64_t view = 100) {
+    decide_input in;
+    in.members = &table;
+    in.votes = std::move(votes);
+    in.view = view_t(view);
+    in.epoch = epoch_t(1);
+    in.lineage = lineage_t(7);
+    in.promise = std::chrono::seconds(1);
+    in.lag_limit = 100;
+    return in;
+}
+
+} // namespace
+
+TEST(vsr_match, two_logs_of_one_history_match_at_the_end_of_the_shorter) {
+    auto a = log_of(960, {{4, 1}});
+    auto b = log_of(950, {{4, 1}});
+    EXPECT_EQ(match_point(a, b, index_t(1000)), (position{index_t(950), view_t(4)}));
+    EXPECT_EQ(match_point(a, b, index_t(900)), (position{index_t(900), view_t(4)}));
+}
+
+TEST(vsr_match, records_that_a_later_view_replaced_do_not_match) {
+    auto old = log_of(960, {{4, 1}});
+    auto now = log_of(955, {{4, 1}, {9, 951}});
+    EXPECT_EQ(match_point(old, now, index_t(955)), (position{index_t(950), view_t(4)}));
+    EXPECT_EQ(match_point(now, old, index_t(955)), (position{index_t(950), view_t(4)}));
+}
+
+TEST(vsr_match, interleaved_views_match_where_both_last_agree) {
+    auto a = log_of(40, {{4, 1}, {8, 11}, {20, 21}});
+    auto b = log_of(40, {{4, 1}, {8, 11}, {13, 16}, {17, 31}});
+    EXPECT_EQ(match_point(a, b, index_t(40)), (position{index_t(15), view_t(8)}));
+}
+
+TEST(vsr_match, logs_that_do_not_touch_do_not_match) {
+    auto a = log_of(10, {{4, 1}});
+    auto b = log_of(30, {{8, 20}}, 20, 8);
+    EXPECT_EQ(match_point(a, b, index_t(30)), std::nullopt);
+}
+
+TEST(vsr_match, a_log_whose_records_are_all_discarded_matches_by_its_anchor) {
+    auto empty = log_of(50, {}, 51, 4);
+    auto full = log_of(60, {{4, 1}});
+    EXPECT_EQ(match_point(empty, full, index_t(60)), (position{index_t(50), view_t(4)}));
+}
+
+TEST(vsr_match, an_anchor_nobody_knows_matches_nothing) {
+    auto a = log_of(50, {}, 51, 0);
+    auto b = log_of(50, {}, 51, 0);
+    EXPECT_EQ(match_point(a, b, index_t(50)), std::nullopt);
+}
+
+TEST(vsr_match, two_empty_logs_from_the_beginning_match_at_nothing) {
+    auto a = log_of(0, {});
+    EXPECT_EQ(match_point(a, a, index_t(0)), position{});
+}
+
+TEST(vsr_match, reach_is_extended_downwards_by_a_log_that_matches_at_the_base) {
+    auto donor = log_of(60, {{4, 41}}, 41, 4);
+    auto older = log_of(45, {{2, 11}, {4, 30}}, 11, 2);
+    std::vector<candidate_log> others{{w_slot, &older}};
+    auto reach = extend_reach({p_slot, &donor}, others);
+    EXPECT_EQ(reach.log, log_of(60, {{2, 11}, {4, 30}}, 11, 2));
+    ASSERT_EQ(reach.sources.size(), 2U);
+    EXPECT_EQ(reach.sources[1], (log_source{w_slot, index_t(11), index_t(40)}));
+}
+
+TEST(vsr_match, reach_is_not_extended_by_another_history) {
+    auto donor = log_of(60, {{9, 41}}, 41, 9);
+    auto other = log_of(45, {{4, 11}}, 11, 4);
+    std::vector<candidate_log> others{{w_slot, &other}};
+    EXPECT_EQ(extend_reach({p_slot, &donor}, others).log, donor);
+}
+
+TEST(vsr_match, a_log_of_too_many_views_is_told_from_its_newest_part) {
+    log_summary l;
+    for (uint64_t i = 1; i <= max_view_starts + 10; ++i) {
+        extend_summary(l, view_t(4 * i), index_t(i), index_t(i));
+    }
+    EXPECT_TRUE(validate(l).ok());
+    EXPECT_EQ(l.starts.size(), max_view_starts);
+    EXPECT_EQ(l.base, index_t(11));
+    EXPECT_EQ(l.anchor_view, view_t(40));
+}
+
+TEST(vsr_match, an_outline_that_cannot_be_is_refused) {
+    log_summary l;
+    l.top = index_t(10);
+    EXPECT_FALSE(validate(l).ok()) << "records without views";
+    l.starts = {{view_t(8), index_t(1)}, {view_t(4), index_t(5)}};
+    EXPECT_FALSE(validate(l).ok()) << "views fall";
+    l.starts = {{view_t(4), index_t(2)}};
+    EXPECT_FALSE(validate(l).ok()) << "does not begin at base";
+    l.starts = {{view_t(4), index_t(1)}, {view_t(8), index_t(11)}};
+    EXPECT_FALSE(validate(l).ok()) << "a view begins after top";
+    l = {};
+    l.base = index_t(0);
+    EXPECT_FALSE(validate(l).ok()) << "base 0";
+}
+
+TEST(vsr_decide, one_member_alone_makes_no_view) {
+    EXPECT_FALSE(decide(input({vote_of(p_slot, 4, log_of(9, {{4, 1}}))})).ok());
+}
+
+TEST(vsr_decide, the_first_view_is_primary_with_backup) {
+    auto d =
+            decide(input({vote_of(b_slot, 0, {}), vote_of(p_slot, 0, {}), vote_of(w_slot, 0, {})}));
+    ASSERT_TRUE(d.ok());
+    EXPECT_EQ(d->record.primary.slot, p_slot);
+    EXPECT_EQ(d->record.backup.slot, b_slot);
+    EXPECT_EQ(d->record.s, index_t(0));
+    EXPECT_EQ(d->record.view_of_s, view_t(0));
+    EXPECT_TRUE(validate(d->record).ok());
+}
+
+TEST(vsr_decide, the_first_view_waits_for_both_data_members) {
+    auto d = decide(input({vote_of(p_slot, 0, {}), vote_of(w_slot, 0, {})}));
+    ASSERT_FALSE(d.ok());
+    EXPECT_NE(d.error().text.find("bravo"), std::string::npos);
+}
+
+TEST(vsr_decide, a_member_never_in_a_view_and_yet_not_empty_is_refused) {
+    auto strange = vote_of(b_slot, 0, log_of(5, {{4, 1}}));
+    EXPECT_FALSE(decide(input({vote_of(p_slot, 0, {}), strange})).ok());
+}
+
+TEST(vsr_decide, the_log_of_the_highest_formed_view_is_chosen_though_another_is_longer) {
+    auto longer = vote_of(p_slot, 4, log_of(960, {{4, 1}}));
+    auto newer = vote_of(b_slot, 9, log_of(951, {{4, 1}, {9, 951}}), b_slot, w_slot);
+    auto in = input({longer, newer});
+    in.allow_return = true;
+    auto d = decide(in);
+    ASSERT_FALSE(d.ok() && d->donor != b_slot);
+    in.votes[0].what.ap = index_t(950); /* what it applied is committed */
+    d = decide(in);
+    ASSERT_TRUE(d.ok()) << d.error().text;
+    EXPECT_EQ(d->donor, b_slot);
+    EXPECT_EQ(d->record.s, index_t(951));
+}
+
+TEST(vsr_decide, figure_8_the_views_of_last_records_are_never_compared) {
+    /* {B, W} = 9 served, and its records are all discarded; P has view 4's longer log. */
+    auto p = vote_of(p_slot, 4, log_of(960, {{4, 1}}));
+    p.what.ap = index_t(940);
+    auto b = vote_of(b_slot, 9, log_of(955, {}, 956, 9), b_slot, w_slot);
+    b.what.lb = b.what.ap = index_t(955);
+    auto w = vote_of(w_slot, 9, log_of(955, {{4, 900}, {9, 951}}, 900, 4), b_slot, w_slot);
+    auto in = input({p, b, w});
+    in.allow_return = true;
+    auto d = decide(in);
+    ASSERT_TRUE(d.ok()) << d.error().text;
+    EXPECT_NE(d->donor, p_slot);
+    EXPECT_EQ(d->record.s, index_t(955));
+}
+
+TEST(vsr_decide, the_longest_of_the_intact_logs_of_that_view_is_chosen) {
+    auto p = vote_of(p_slot, 4, log_of(997, {{4, 1}}));
+    auto b = vote_of(b_slot, 4, log_of(1000, {{4, 1}}));
+    auto in = input({p, b});
+    in.allow_return = true;
+    auto d = decide(in);
+    ASSERT_TRUE(d.ok());
+    EXPECT_EQ(d->donor, b_slot);
+    EXPECT_EQ(d->record.s, index_t(1000));
+    EXPECT_EQ(d->record.primary.slot, p_slot);
+}
+
+TEST(vsr_decide, of_equal_logs_the_coming_primary_gives_its_own) {
+    auto d = decide(input(
+            {vote_of(b_slot, 4, log_of(9, {{4, 1}})), vote_of(p_slot, 4, log_of(9, {{4, 1}}))}));
+    ASSERT_TRUE(d.ok());
+    EXPECT_EQ(d->donor, p_slot);
+}
+
+TEST(vsr_decide, a_lost_log_of_the_highest_view_stops_everything_and_names_its_members) {
+    auto p = vote_of(p_slot, 4, log_of(950, {{4, 1}}));
+    p.what.intact = false;
+    auto w = vote_of(w_slot, 0, {});
+    auto d = decide(input({p, w}));
+    ASSERT_FALSE(d.ok());
+    EXPECT_NE(d.error().text.find("alfa and bravo"), std::string::npos) << d.error().text;
+}
+
+TEST(vsr_decide, a_view_that_never_served_still_counts_when_only_two_agree) {
+    /* Served 8 = {P, B}; B formed 17 alone, lost its memory; W says formed = 0. */
+    auto b = vote_of(b_slot, 17, {}, b_slot, w_slot);
+    b.what.intact = false;
+    auto d = decide(input({b, vote_of(w_slot, 0, {})}));
+    EXPECT_FALSE(d.ok());
+}
+
+TEST(vsr_decide, a_lost_view_that_its_other_member_never_entered_is_left_out_when_all_agree) {
+    auto p = vote_of(p_slot, 8, log_of(50, {{8, 1}}));
+    auto b = vote_of(b_slot, 17, {}, b_slot, w_slot);
+    b.what.intact = false;
+    auto in = input({p, b, vote_of(w_slot, 0, {})});
+    auto d = decide(in);
+    ASSERT_TRUE(d.ok()) << d.error().text;
+    EXPECT_EQ(d->donor, p_slot);
+}
+
+TEST(vsr_decide, a_lost_view_that_both_its_members_entered_is_never_left_out) {
+    auto p = vote_of(p_slot, 8, log_of(50, {{8, 1}}));
+    auto b = vote_of(b_slot, 17, {}, b_slot, w_slot);
+    auto w = vote_of(w_slot, 17, {}, b_slot, w_slot);
+    b.what.intact = w.what.intact = false;
+    EXPECT_FALSE(decide(input({p, b, w})).ok());
+}
+
+TEST(vsr_decide, backup_takes_over_with_the_witness_when_the_primary_is_gone) {
+    auto d = decide(input({vote_of(b_slot, 4, log_of(50, {{4, 1}})), vote_of(w_slot, 0, {})}));
+    ASSERT_TRUE(d.ok()) << d.error().text;
+    EXPECT_EQ(d->record.primary.slot, b_slot);
+    EXPECT_EQ(d->record.backup.slot, w_slot);
+    EXPECT_EQ(d->record.s, index_t(50));
+    EXPECT_EQ(d->record.view_of_s, view_t(4));
+}
+
+TEST(vsr_decide, a_member_that_needs_a_copy_neither_serves_nor_backs_up) {
+    auto p = vote_of(p_slot, 4, log_of(50, {{4, 1}}));
+    p.what.needs_copy = true;
+    auto b = vote_of(b_slot, 4, log_of(50, {{4, 1}}));
+    auto d = decide(input({p, b, vote_of(w_slot, 0, {})}));
+    ASSERT_TRUE(d.ok());
+    EXPECT_EQ(d->record.primary.slot, b_slot);
+    EXPECT_EQ(d->record.backup.slot, w_slot);
+    EXPECT_FALSE(decide(input({p, b})).ok());
+}
+
+TEST(vsr_decide, a_restarted_data_member_stays_out_of_the_view_but_its_log_counts) {
+    auto p = vote_of(p_slot, 4, log_of(52, {{4, 1}}));
+    p.what.stays_out = true;
+    auto b = vote_of(b_slot, 4, log_of(52, {{4, 1}}));
+    auto d = decide(input({p, b, vote_of(w_slot, 0, {})}));
+    ASSERT_TRUE(d.ok());
+    EXPECT_EQ(d->record.primary.slot, b_slot);
+    EXPECT_EQ(d->record.backup.slot, w_slot);
+    auto alone = decide(input({p, b}));
+    ASSERT_FALSE(alone.ok());
+    EXPECT_NE(alone.error().text.find("alfa: restarted"), std::string::npos) << alone.error().text;
+}
+
+TEST(vsr_decide, a_member_that_would_have_to_give_records_up_stays_out_for_now) {
+    auto p = vote_of(p_slot, 4, log_of(960, {{4, 1}}));
+    p.what.ap = index_t(950);
+    auto b = vote_of(b_slot, 9, log_of(955, {{4, 1}, {9, 951}}), b_slot, w_slot);
+    auto w = vote_of(w_slot, 9, log_of(955, {{4, 1}, {9, 951}}), b_slot, w_slot);
+    auto d = decide(input({p, b, w}));
+    ASSERT_TRUE(d.ok());
+    EXPECT_EQ(d->record.primary.slot, b_slot);
+    EXPECT_EQ(d->record.backup.slot, w_slot);
+}
+
+TEST(vsr_decide, a_disk_older_than_every_log_needs_a_copy) {
+    auto p = vote_of(p_slot, 4, log_of(50, {{4, 1}}));
+    p.what.lb = p.what.ap = index_t(10);
+    auto b = vote_of(b_slot, 8, log_of(90, {{8, 40}}, 40, 8), b_slot, w_slot);
+    auto w = vote_of(w_slot, 8, log_of(90, {{8, 40}}, 40, 8), b_slot, w_slot);
+    auto in = input({p, b, w});
+    in.allow_return = true;
+    auto d = decide(in);
+    ASSERT_TRUE(d.ok());
+    EXPECT_EQ(d->record.primary.slot, b_slot);
+    /* The witness kept more: now its disk can be brought up to date. */
+    in.votes[2].what.log = log_of(90, {{4, 5}, {8, 40}}, 5, 4);
+    in.votes[1].what.log.anchor_view = view_t(4);
+    in.votes[1].what.log.starts = {{view_t(8), index_t(40)}};
+    in.votes[0].what.log = log_of(39, {{4, 1}});
+    in.lag_limit = 1000;
+    d = decide(in);
+    ASSERT_TRUE(d.ok()) << d.error().text;
+    EXPECT_EQ(d->record.primary.slot, p_slot);
+    EXPECT_EQ(d->reach.base, index_t(1));
+}
+
+TEST(vsr_decide, a_lagging_member_is_passed_over_unless_nothing_else_can_form) {
+    auto p = vote_of(p_slot, 4, log_of(500, {{4, 1}}));
+    auto b = vote_of(b_slot, 4, log_of(500, {{4, 1}}));
+    b.what.ap = index_t(100);
+    auto with_witness = decide(input({p, b, vote_of(w_slot, 0, {})}));
+    ASSERT_TRUE(with_witness.ok());
+    EXPECT_EQ(with_witness->record.backup.slot, w_slot);
+    auto without = decide(input({p, b}));
+    ASSERT_TRUE(without.ok());
+    EXPECT_EQ(without->record.backup.slot, b_slot);
+}
+
+TEST(vsr_decide, a_switchover_makes_the_member_asked_for_primary) {
+    auto in = input(
+            {vote_of(p_slot, 4, log_of(50, {{4, 1}})), vote_of(b_slot, 4, log_of(50, {{4, 1}}))});
+    in.prefer = b_slot;
+    auto d = decide(in);
+    ASSERT_TRUE(d.ok());
+    EXPECT_EQ(d->record.primary.slot, b_slot);
+    EXPECT_EQ(d->record.backup.slot, p_slot);
+    in.prefer = w_slot;
+    EXPECT_EQ(decide(in)->record.primary.slot, p_slot) << "a witness is never primary";
+}
+
+TEST(vsr_decide, a_backup_that_just_failed_is_the_last_choice) {
+    auto in = input({vote_of(p_slot, 4, log_of(50, {{4, 1}})),
+                     vote_of(b_slot, 4, log_of(50, {{4, 1}})), vote_of(w_slot, 0, {})});
+    in.avoid_backup = b_slot;
+    EXPECT_EQ(decide(in)->record.backup.slot, w_slot);
+    in.votes.pop_back();
+    EXPECT_EQ(decide(in)->record.backup.slot, b_slot);
+}
+
+TEST(vsr_decide, a_witness_without_room_is_no_backup) {
+    auto in = input({vote_of(b_slot, 4, log_of(50, {{4, 1}})), vote_of(w_slot, 0, {})});
+    in.space_min = 1ULL << 40;
+    EXPECT_FALSE(decide(in).ok());
+}
+
+TEST(vsr_decide, a_member_that_died_of_a_record_may_back_up_but_not_serve) {
+    auto p = vote_of(p_slot, 4, log_of(50, {{4, 1}}));
+    p.what.poisoned = true;
+    auto b = vote_of(b_slot, 4, log_of(50, {{4, 1}}));
+    auto d = decide(input({p, b}));
+    ASSERT_TRUE(d.ok());
+    EXPECT_EQ(d->record.primary.slot, b_slot);
+    EXPECT_EQ(d->record.backup.slot, p_slot);
+}
+
+} // namespace harp::vsr::test
