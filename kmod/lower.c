@@ -346,14 +346,14 @@ static int harp_lower_load(struct harp_lower *lw, struct fs_context *fc)
 
 	err = harp_lower_dirs(lw, false) ?: harp_lower_files(lw, false);
 	if (err) {
-		errorf(fc, "harp: the lower is not laid out: %s (%pe); expected one that was mounted with init once",
+		errorf(fc, "harp: the lower is not laid out: %s (%pe); use init for an empty one",
 		       why, ERR_PTR(err));
 		return err;
 	}
 	err = harp_sync_open(lw, &lb, &why);
 	if (err) {
-		errorf(fc, "harp: the lower's .harp/lb: %s; expected group %pUb member %u lineage %llu",
-		       why, &lw->r->uuid, lw->r->member, lw->r->lineage);
+		errorf(fc, "harp: .harp/lb: %s; expected group %pUb member %u lineage %llu", why,
+		       &lw->r->uuid, lw->r->member, lw->r->lineage);
 		return err;
 	}
 	err = harp_rows_head_read(lw, &why);

@@ -339,11 +339,11 @@ static struct harp_node *harp_node_load_once(struct harp_replica *r, u64 fid)
 	if (err == -ENODATA || err == -EUCLEAN) {
 		no_row = true;
 		lower = ERR_PTR(-ENOENT);
-	} else if (err) {
-		return ERR_PTR(err);
-	} else if (row.state == HARP_STATE_GONE) {
-		return ERR_PTR(-ESTALE);
 	} else {
+		if (!err && row.state == HARP_STATE_GONE)
+			err = -ESTALE;
+		if (err)
+			return ERR_PTR(err);
 		lower = harp_node_decode(r, &row);
 	}
 	if (lower == ERR_PTR(-ENOENT)) {

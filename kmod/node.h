@@ -15,14 +15,14 @@
 struct fid;
 
 /* Bounds of this side. */
-#define HARP_NODES_IDLE_MAX	16384		/* unreferenced nodes kept; each pins a lower inode */
+#define HARP_NODES_IDLE_MAX	16384		/* unreferenced nodes, each pins a lower inode */
 #define HARP_NODES_DIRTY_MAX	8192		/* rows not yet written; then apply writes them */
 #define HARP_WFILES_MAX		256		/* lower files that apply keeps open */
-#define HARP_INDEX_ENTRIES_MAX	(1U << 20)	/* names in all directory indexes of a replica */
+#define HARP_INDEX_ENTRIES_MAX	1048576		/* names in all directory indexes of a replica */
 #define HARP_APPLY_BATCH	64		/* records noted as being applied at a time (N4) */
 #define HARP_SYNC_PERIOD	(5 * HZ)
-#define HARP_RESERVE_MAX	(64ULL << 20)	/* bytes set aside on the lower */
-#define HARP_RESERVE_MIN	(1ULL << 20)
+#define HARP_RESERVE_MAX	(64 * 1048576ULL)	/* bytes set aside on the lower */
+#define HARP_RESERVE_MIN	1048576ULL
 #define HARP_RESERVE_INODES	64
 
 /* ------------------------------------------------------------- rows, on disk */
@@ -64,6 +64,7 @@ struct harp_row_disk {
 	__le32 reserved;
 	__le32 crc;
 };
+
 static_assert(sizeof(struct harp_row_disk) == HARP_ROW_SIZE);
 
 #define HARP_ROWS_MAGIC		0x53574f5250524148ULL	/* "HARPROWS" */
@@ -90,6 +91,7 @@ struct harp_rows_head {
 	__u8 reserved[12];
 	__le32 crc;
 };
+
 static_assert(sizeof(struct harp_rows_head) == HARP_ROW_SIZE);
 
 #define HARP_LB_MAGIC		0x45544f4e5f424c48ULL	/* "HLB_NOTE" */
@@ -121,6 +123,7 @@ struct harp_lb_note {
 	__u8 reserved[3];
 	__le32 crc;
 };
+
 static_assert(sizeof(struct harp_lb_note) == 64);
 
 /**
@@ -152,7 +155,7 @@ struct harp_lnode {
 	struct list_head wlru;
 	u8 fh_type, fh_words;
 	u8 fh[HARP_ROW_FH_MAX];
-	struct mutex index_lock;
+	struct mutex index_lock;	/* as above */
 	struct harp_dirindex *index;
 	struct list_head index_lru;
 };
@@ -186,7 +189,7 @@ struct harp_rows {
  */
 struct harp_nodes {
 	struct rhashtable hash;
-	spinlock_t lock;
+	spinlock_t lock;		/* as above */
 	struct list_head lru, dirty, wfiles, indexes;
 	unsigned int nr_lru, nr_dirty, nr_wfiles;
 	atomic_t nr_entries;
@@ -228,7 +231,7 @@ struct harp_sync {
  * @released: the reserve was given up for a committed record: growth is refused
  */
 struct harp_space {
-	spinlock_t lock;
+	spinlock_t lock;		/* as above */
 	u64 free_bytes, free_inodes, at_index;
 	unsigned long taken;
 	struct file *reserve;
