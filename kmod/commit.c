@@ -357,11 +357,12 @@ void harp_commit_advance(struct harp_replica *r)
 {
 	struct harp_links *ls = r->links;
 	struct harp_log_pos pos;
-	u64 from, ap, cp, i, limit;
+	u64 from, ap, cp, i, limit, apply;
 
 	spin_lock(&r->lock);
 	ap = r->ap;
 	cp = r->cp;
+	apply = r->role == HARP_ROLE_BACKUP ? min(r->told_cp, r->told_ap) : cp;
 	from = ls->woken;
 	ls->woken = max(ls->woken, ap);
 	limit = min(r->lb, r->peer_lb);
@@ -369,6 +370,8 @@ void harp_commit_advance(struct harp_replica *r)
 		limit = 0;
 	spin_unlock(&r->lock);
 	WARN_ON_ONCE(ap > cp);
+	if (ap > from)
+		trace_harp_apply(r, ap);
 
 	if (ap > from + HARP_WAITQS)
 		from = ap - HARP_WAITQS;
@@ -376,7 +379,7 @@ void harp_commit_advance(struct harp_replica *r)
 		wake_up_all(&r->wait_wq[i % HARP_WAITQS]);
 	if (wq_has_sleeper(&ls->commit_wq))
 		wake_up_all(&ls->commit_wq);
-	if (cp > ap && wq_has_sleeper(&r->apply_wq))
+	if (apply > ap && wq_has_sleeper(&r->apply_wq))
 		wake_up_all(&r->apply_wq);
 	harp_try_serve(r);
 	harp_log_pos(r->log, &pos);
