@@ -240,9 +240,10 @@ class Harp:
         self.verb("touch", group, member)
 
     def log(self, group: str, member: int, index: int, count: int = 0) -> Iterator[bytes]:
-        """Whole records from index on, at most count (0: all)."""
+        """Whole records from index (or the log's base) on, at most count (0: all)."""
         end = index + count if count else 1 << 63
-        top = self.get(group, member)["top"]
+        state = self.get(group, member)
+        index, top = max(index, state["base"]), state["top"]
         while index <= top and index < end:
             data = self.call("log-read", group=group, member=member, index=index,
                              count=min(end - index, 0xffffffff))[0]["records"]
