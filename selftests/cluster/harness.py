@@ -110,9 +110,12 @@ class Lab:
                             f"{(done.stderr or done.stdout)[-800:].strip()}")
         return done
 
-    def up(self, layers: dict[str, Path] | None = None) -> None:
+    def up(self, layers: dict[str, Path] | None = None,
+           nodes: Iterable[str] = ()) -> None:
         """Boot; layers: read-only images laid over a node's root."""
         argv = [str(LAB), "up", "--name", self.name, "--kernel", self.kernel]
+        if nodes:
+            argv += ["--nodes", ",".join(nodes)]
         for node, layer in (layers or {}).items():
             argv += ["--layer", f"{node}={layer}"]
         if subprocess.run(argv, check=False).returncode:

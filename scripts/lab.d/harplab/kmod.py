@@ -35,6 +35,7 @@ def build_for_uml(kind: str) -> Path:
         _mirror(target)
         text = run(["make", "-C", built / "tree", "ARCH=um",
                     f"-j{os.cpu_count() or 1}", f"M={target / 'kmod'}",
+                    "HARP_KUNIT=y",  # where the kernel has KUnit
                     "modules"],
                    f"building harp.ko for the {kind} kernel",
                    low_priority=True)

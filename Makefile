@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: GPL-2.0
+# Harp: everything a person types. Results go to out/ and to the cache, never
+# beside the sources.
+
+OUT	:= out
+STAGE	:= $(OUT)/stage
+KDIR	?= /lib/modules/$(shell uname -r)/build
+JOBS	?= $(shell nproc)
+RINGS	:= unit kunit vm cluster
+VERSION	:= $(shell sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' dkms.conf)
+DKMS_SRC = $(DESTDIR)/usr/src/harp-$(VERSION)
+
+.PHONY: help all kmod daemon stage install dkms-install check $(RINGS:%=check-%) demo bench \
+	style clean deps
+
+help:
+	@echo 'make demo           three servers, a client, a panic in the middle of a copy'
+	@echo 'make check          every test; make $(RINGS:%=check-%): one ring'
+	@echo 'make bench          harp beside knfsd sync and async'
+	@echo 'make all            daemon and module (KDIR=… for another kernel)'
+	@echo 'make install        harpd, harpctl, units, policy, manual pages (DESTDIR=…)'
+	@echo 'make dkms-install   the module, by DKMS, for the running kernel'
+	@echo 'make style          checkpatch, sparse, clang-format, shellcheck'
+	@echo 'make clean          removes $(OUT)/; the cache stays'
+
+all: daemon kmod
+
+deps:
+	@scripts/deps build
+
+kmod:
+	$(MAKE) -C kmod KDIR=$(KDIR)
+
+daemon: deps
+	@$(MAKE) -C daemon -j$(JOBS) all
+
+install: daemon
+	$(MAKE) -C daemon install DESTDIR=$(DESTDIR)
+
+# What the lab's machines get: an installation below out/stage, and test tools.
+stage: daemon
+	@rm -rf $(STAGE)
+	@$(MAKE) -s -C daemon install DESTDIR=$(abspath $(STAGE))
+	@install -d $(STAGE)/usr/lib/harp $(STAGE)/usr/bin
+	@install -m 755 selftests/tools/harp-compare $(STAGE)/usr/lib/harp/harp-compare
+	@$(CC) -O2 -Wall -Wextra -Werror -Wno-format-truncation -pthread \
+		-o $(STAGE)/usr/bin/harp-client selftests/tools/harp-client.c
+
+dkms-install:
+	rm -rf $(DKMS_SRC)
+	install -d $(DKMS_SRC)
+	cp -r kmod uapi dkms.conf $(DKMS_SRC)
+	dkms add harp/$(VERSION)
+	dkms install harp/$(VERSION)
+
+check:
+	@scripts/deps build lab test
+	@$(MAKE) stage
+	@scripts/ring $(RINGS)
+
+check-unit:
+	@scripts/deps build test
+	@scripts/ring unit
+
+check-kunit:
+	@scripts/deps lab
+	@scripts/ring kunit
+
+check-vm check-cluster: check-%:
+	@scripts/deps build lab
+	@$(MAKE) stage
+	@scripts/ring $*
+
+demo:
+	@scripts/deps build lab
+	@$(MAKE) stage
+	@scripts/demo
+
+bench:
+	@scripts/deps build lab
+	@$(MAKE) stage
+	@selftests/bench/run
+
+style:
+	@scripts/style
+
+clean:
+	rm -rf $(OUT)
