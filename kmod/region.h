@@ -11,6 +11,10 @@
 #include <linux/string.h>
 #include "log.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /**
  * struct harp_region - a mapped region
  * @base: where it is mapped, write-back
@@ -47,5 +51,9 @@ static inline void harp_region_flush(void)
 {
 	pmem_wmb();
 }
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif /* HARP_REGION_H */

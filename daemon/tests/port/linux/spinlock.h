@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef HARP_PORT_LINUX_SPINLOCK_H
+#define HARP_PORT_LINUX_SPINLOCK_H
+
+#include "../port_kernel.h"
+
+#endif /* HARP_PORT_LINUX_SPINLOCK_H */
