@@ -110,19 +110,25 @@ class Lab:
                             f"{(done.stderr or done.stdout)[-800:].strip()}")
         return done
 
-    def up(self, layers: dict[str, Path] | None = None,
-           nodes: Iterable[str] = ()) -> None:
-        """Boot; layers: read-only images laid over a node's root."""
-        argv = [str(LAB), "up", "--name", self.name, "--kernel", self.kernel]
+    def up(self, nodes: Iterable[str] = (),
+           profile: Path | None = None) -> None:
+        """Boot; the lab ends with this process at the latest."""
+        argv = [str(LAB), "up", "--name", self.name, "--kernel", self.kernel,
+                "--tie", str(os.getpid())]
         if nodes:
             argv += ["--nodes", ",".join(nodes)]
-        for node, layer in (layers or {}).items():
-            argv += ["--layer", f"{node}={layer}"]
+        if profile:
+            argv += ["--profile", str(profile)]
         if subprocess.run(argv, check=False).returncode:
             raise LabFailed("the lab did not come up")
 
     def down(self) -> None:
-        subprocess.run([str(LAB), "down", "--name", self.name], check=False)
+        self.call("down", check=False)
+
+    def crash(self, node: str) -> float:
+        """Panic; the moment it was on the console, by this machine's clock."""
+        said = json.loads(self.call("crash", node).stdout)
+        return float(said["panicked"])
 
     def run(self, node: str, command: str, timeout: float = 60,
             check: bool = True, text: str | None = None) -> str:
@@ -284,12 +290,10 @@ class Wire:
 
     def __init__(self, lab: Lab, nodes: Iterable[str]) -> None:
         self.captures: dict[str, subprocess.Popen[str]] = {}
-        where = lab.call("status", "--json").stdout
-        keeper = json.loads(where)["keeper"]
         for node in nodes:
             port = f"{node}-0"
             self.captures[node] = subprocess.Popen(
-                ["nsenter", f"--net=/proc/{keeper}/ns/net", "tcpdump", "-i",
+                [str(LAB), "netns", "--name", lab.name, "--", "tcpdump", "-i",
                  port, "-Q", "in", "-tt", "-n", "-l", "--immediate-mode",
                  "-q", "-s", "64", "ether", "src", SERVICE_MAC],
                 text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
