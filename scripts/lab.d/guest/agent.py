@@ -21,6 +21,7 @@ import struct
 import time
 
 MAGIC = b"\nHARP-LAB-SESSION"
+BOOTED = b"\nHARP-LAB-BOOTED"
 PORTS = "/sys/class/virtio-ports"
 LIMIT = 1 << 20
 
@@ -220,14 +221,21 @@ class session:
                 pass
 
 
+def polls_hup(fd: int) -> bool:
+    poll = select.poll()
+    poll.register(fd, select.POLLIN)
+    return any(event & select.POLLHUP for _, event in poll.poll(0))
+
+
 def serve(path: str) -> None:
     fd = os.open(path, os.O_RDWR)
     rest = b""
+    if not polls_hup(fd):
+        # Whoever holds the port waits for a command of the last boot.
+        os.write(fd, BOOTED)
     while True:
         # A port whose host side is closed polls as hung up and reads nothing.
-        poll = select.poll()
-        poll.register(fd, select.POLLIN)
-        while poll.poll()[0][1] & select.POLLHUP:
+        while polls_hup(fd):
             time.sleep(0.05)
         current = session(fd)
         current.buf = rest

@@ -22,38 +22,11 @@ PACKAGES = """
     python3-minimal python3 python3-yaml
 """.split()
 
-# Units that cost boot time and do nothing for a test machine, or that would
-# start an NFS server of the machine's own beside the groups' ones.
-MASKED = """
-    apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer
-    e2scrub_all.timer e2scrub_reap.service fstrim.timer
-    systemd-udev-trigger.service systemd-udev-settle.service
-    systemd-hwdb-update.service systemd-update-utmp.service
-    systemd-update-utmp-runlevel.service systemd-journal-flush.service
-    systemd-random-seed.service systemd-binfmt.service
-    systemd-firstboot.service systemd-machine-id-commit.service
-    systemd-pcrphase.service systemd-pcrphase-sysinit.service
-    systemd-pcrphase-initrd.service systemd-boot-update.service
-    systemd-sysusers.service systemd-tmpfiles-clean.timer
-    systemd-ask-password-console.path systemd-ask-password-wall.path
-    systemd-remount-fs.service systemd-user-sessions.service
-    systemd-logind.service modprobe@drm.service modprobe@efi_pstore.service
-    getty@tty1.service serial-getty@ttyS0.service getty.target
-    console-getty.service getty-static.service
-    nfs-blkmap.service auth-rpcgss-module.service
-    proc-sys-fs-binfmt_misc.automount dev-mqueue.mount dev-hugepages.mount
-""".split()
-DISABLED = """
-    nfs-server.service nfs-client.target rpcbind.service rpcbind.socket
-    remote-fs.target nftables.service
-""".split()
-
 RECIPE = "1"
 
 
 def base_name() -> str:
-    return "base-" + hash_of(RECIPE, *PACKAGES, *MASKED, *DISABLED,
-                             hash_tree(LAB_D / "image"))
+    return "base-" + hash_of(RECIPE, *PACKAGES, hash_tree(LAB_D / "image"))
 
 
 def _build(work: Path) -> None:
@@ -72,13 +45,6 @@ def _build(work: Path) -> None:
 
 
 def _configure(root: Path) -> None:
-    units = root / "etc/systemd/system"
-    for unit in MASKED:
-        link = units / unit
-        link.unlink(missing_ok=True)
-        link.symlink_to("/dev/null")
-    subprocess.run(["systemctl", f"--root={root}", "--quiet", "disable",
-                    *DISABLED], check=True, stderr=subprocess.DEVNULL)
     (root / "etc/hostname").write_text("node\n")
     (root / "etc/fstab").write_text("")
     # Sources name the mirror of the machine that made the image: keep them
@@ -91,8 +57,6 @@ def _configure(root: Path) -> None:
     for name in ("lower", "mnt", "srv/harp", "harp/src", "harp/out"):
         (root / name).mkdir(parents=True, exist_ok=True)
     shutil.copytree(LAB_D / "image", root, dirs_exist_ok=True)
-    subprocess.run(["systemctl", f"--root={root}", "--quiet", "set-default",
-                    "multi-user.target"], check=True)
 
 
 def mkfs(image: Path, tree: Path, free_mb: int) -> None:

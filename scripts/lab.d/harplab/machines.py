@@ -22,6 +22,7 @@ class Node:
     memory: str = "512M"
     cpus: int = 1
     disks: list[str] = dataclasses.field(default_factory=list)
+    images: list[str] = dataclasses.field(default_factory=list)
     log: str = ""
     append: list[str] = dataclasses.field(default_factory=list)
 

@@ -17,6 +17,7 @@ from typing import IO
 from .util import LabError
 
 MAGIC = b"\nHARP-LAB-SESSION"
+BOOTED = b"\nHARP-LAB-BOOTED"
 PORTS = 6
 CHUNK = 32768
 
@@ -112,7 +113,6 @@ class Session:
     def run(self, argv: list[str], *, env: dict[str, str] | None = None,
             cwd: str | None = None, stdin: int | None = None,
             tty: bool = False, timeout: float | None = None,
-            alive: Callable[[], bool] = lambda: True,
             output: Callable[[bytes, bytes], None]) -> int:
         """Run to the end; output(b"O" or b"E", data) gets what it says."""
         deadline = None if timeout is None else time.monotonic() + timeout
@@ -131,11 +131,14 @@ class Session:
             if deadline and time.monotonic() > deadline:
                 raise TimeoutError
             watch = [self._sock, *([] if stdin is None else [stdin])]
-            ready = select.select(watch, [], [], 1)[0]
-            if not ready and not alive():
-                raise NodeGone(f"{self.node} started anew under the command")
+            wait = None if deadline is None else max(
+                0, deadline - time.monotonic())
+            ready = select.select(watch, [], [], wait)[0]
             if self._sock in ready:
                 self._fill(0)
+                if BOOTED in self._buf:
+                    raise NodeGone(f"{self.node} started anew under the "
+                                   f"command")
             if stdin is not None and stdin in ready:
                 data = os.read(stdin, CHUNK)
                 self.send(b"I", data)

@@ -9,13 +9,15 @@ import os
 import re
 import shutil
 import stat
+import struct
+import zlib
 from pathlib import Path
 
 from . import apt, image
 from .util import LAB_D, LabError, cached, hash_of, need, run
 
 RELEASES = {"6.1": "linux-image-amd64", "6.12": "linux-image-6.12-amd64"}
-RECIPE = "2"
+RECIPE = "3"
 
 # Drivers no test machine has the hardware for; they are most of the size.
 KEEP_DRIVERS = {"acpi", "block", "char", "dax", "firmware", "md", "misc",
@@ -38,6 +40,12 @@ class Stock:
     @property
     def vmlinuz(self) -> Path:
         return self.path / "vmlinuz"
+
+    @property
+    def bootable(self) -> Path:
+        """The image to boot: unpacked where that was possible."""
+        unpacked = self.path / "vmlinux"
+        return unpacked if unpacked.exists() else self.vmlinuz
 
     @property
     def modules_tree(self) -> Path:
@@ -80,12 +88,33 @@ def _decompress(kernel: Path) -> None:
         packed.unlink()
 
 
+def _unpack_kernel(vmlinuz: Path, vmlinux: Path) -> None:
+    """The kernel proper out of a bzImage (Documentation/arch/x86/boot.rst):
+    an emulated processor takes four seconds to do it at each boot. QEMU
+    starts it by the PVH entry, which Debian's kernels have."""
+    image_ = vmlinuz.read_bytes()
+    sectors = image_[0x1f1] or 4
+    offset, length = struct.unpack_from("<II", image_, 0x248)
+    start = (sectors + 1) * 512 + offset
+    payload = image_[start:start + length]
+    if payload.startswith(b"\xfd7zXZ\0"):
+        # Four bytes with the unpacked size follow the stream.
+        body = lzma.LZMADecompressor().decompress(payload)
+    elif payload.startswith(b"\x1f\x8b"):
+        body = zlib.decompressobj(31).decompress(payload)
+    else:
+        return
+    if body.startswith(b"\x7fELF"):
+        vmlinux.write_bytes(body)
+
+
 def _build(package: str, work: Path) -> None:
     deb = apt.download(package, work)
     unpacked = work / "deb"
     run(["dpkg-deb", "-x", deb, unpacked], f"unpacking {package}")
     version = package.removeprefix("linux-image-")
     shutil.copy2(unpacked / "boot" / f"vmlinuz-{version}", work / "vmlinuz")
+    _unpack_kernel(work / "vmlinuz", work / "vmlinux")
     tree = work / "root" / "usr" / "lib" / "modules" / version
     tree.parent.mkdir(parents=True)
     shutil.move(unpacked / "lib" / "modules" / version, tree)
@@ -154,7 +183,8 @@ def _module_order(tree: Path) -> list[str]:
 def _build_initramfs(stock: Stock, base: Path, work: Path) -> None:
     directory, plain = stat.S_IFDIR | 0o755, stat.S_IFREG | 0o755
     entries = [(name, directory, b"") for name in
-               ("bin", "dev", "proc", "sys", "modules")]
+               ("bin", "dev", "proc", "sys", "modules", "memory", "new",
+                "layer0", "layer1", "layer2")]
     entries.append(("init", plain,
                     (LAB_D / "guest" / "initramfs-init").read_bytes()))
     busybox = base / "root" / "usr" / "bin" / "busybox"
