@@ -643,8 +643,10 @@ int harp_view_start(struct harp_replica *r, const struct harp_sec_view *v, u32 l
 	if (err)
 		return err;
 	err = harp_view_build(&b, v);
-	if (err)
+	if (err) {
+		NL_SET_ERR_MSG(extack, "VIEW_RECORD: no VIEW record can be made of it");
 		goto out;
+	}
 	mutex_lock(&r->links->mutex);
 	if (r->links->closed) {
 		err = -ENODEV;

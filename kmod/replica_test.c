@@ -1,0 +1,372 @@
+// SPDX-License-Identifier: GPL-2.0
+/* KUnit: VIEW_START, ACKs, release on a replica without lower and link (V6, N3, G3). */
+#include <kunit/test.h>
+#include <linux/netlink.h>
+#include <net/net_namespace.h>
+#include "dataplane.h"
+
+static struct harp_replica *made[2];
+
+static struct harp_replica *replica(struct kunit *test, u8 member)
+{
+	struct harp_replica_params p = {
+		.group = "kunit-replica",
+		.member = member,
+		.lineage = 5,
+		.epoch = 3,
+		.inc = 70 + member,
+		.region = { .kind = HARP_REGION_MEM, .size = HARP_REGION_MIN },
+		.net = &init_net,
+	};
+	struct harp_replica *r = harp_replica_alloc(&p);
+	int err;
+
+	KUNIT_ASSERT_NOT_NULL(test, r);
+	made[member] = r;
+	r->log = harp_log_open(&p.region, &r->uuid, member, 5, 3, p.inc, &r->found);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(r->log));
+	mutex_lock(harp_log_mutex(r->log));
+	err = harp_log_format(r->log, 1, 0, 0, 0, true);
+	mutex_unlock(harp_log_mutex(r->log));
+	KUNIT_ASSERT_EQ(test, err, 0);
+	return r;
+}
+
+static void replica_exit(struct kunit *test)
+{
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		if (!made[i])
+			continue;
+		if (IS_ERR(made[i]->log))
+			made[i]->log = NULL;
+		harp_replica_put(made[i]);
+		made[i] = NULL;
+	}
+}
+
+static struct harp_sec_view view_of(u64 view, u64 s, u64 view_of_s)
+{
+	return (struct harp_sec_view) {
+		.sec = {
+			.type = cpu_to_le16(HARP_SEC_VIEW),
+			.len = cpu_to_le32(sizeof(struct harp_sec_view)),
+		},
+		.view = cpu_to_le64(view),
+		.lineage = cpu_to_le64(5),
+		.primary_inc = cpu_to_le64(70),
+		.backup_inc = cpu_to_le64(71),
+		.s = cpu_to_le64(s),
+		.view_of_s = cpu_to_le64(view_of_s),
+		.epoch = cpu_to_le32(3),
+		.primary = 0,
+		.backup = 1,
+		.promise_ms = cpu_to_le32(1000),
+	};
+}
+
+static int start(struct harp_replica *r, const struct harp_sec_view *v, u64 match)
+{
+	struct netlink_ext_ack extack = { };
+	int err = harp_view_start(r, v, sizeof(*v), match, &extack);
+
+	/* Whoever is refused is told why. */
+	return err && !extack._msg ? -ENOMSG : err;
+}
+
+static u64 append_noop(struct kunit *test, struct harp_replica *r)
+{
+	struct harp_builder b;
+	u64 index = 0;
+	void *buf = kunit_kzalloc(test, 256, GFP_KERNEL);
+	int err;
+
+	KUNIT_ASSERT_NOT_NULL(test, buf);
+	harp_build_begin(&b, buf, 256, HARP_REC_NOOP);
+	KUNIT_ASSERT_EQ(test, harp_build_finish(&b), 0);
+	mutex_lock(harp_log_mutex(r->log));
+	err = harp_log_append(r->log, b.buf, r->view, 1, 0, &index);
+	mutex_unlock(harp_log_mutex(r->log));
+	KUNIT_ASSERT_EQ(test, err, 0);
+	return index;
+}
+
+struct bad_view {
+	const char *what;
+	void (*spoil)(struct harp_sec_view *v);
+	int err;
+};
+
+static void spoil_type(struct harp_sec_view *v)
+{
+	v->sec.type = 0;
+}
+
+static void spoil_len(struct harp_sec_view *v)
+{
+	v->sec.len = cpu_to_le32(64);
+}
+
+static void spoil_nvoid(struct harp_sec_view *v)
+{
+	v->nvoid = cpu_to_le16(1);
+}
+
+static void spoil_lineage(struct harp_sec_view *v)
+{
+	v->lineage = cpu_to_le64(6);
+}
+
+static void spoil_epoch(struct harp_sec_view *v)
+{
+	v->epoch = cpu_to_le32(2);
+}
+
+static void spoil_inc(struct harp_sec_view *v)
+{
+	v->primary_inc = cpu_to_le64(69);
+}
+
+static void spoil_promise_short(struct harp_sec_view *v)
+{
+	v->promise_ms = cpu_to_le32(HARP_PROMISE_MIN_MS - 1);
+}
+
+static void spoil_promise_long(struct harp_sec_view *v)
+{
+	v->promise_ms = cpu_to_le32(HARP_PROMISE_CAP_MS + 1);
+}
+
+static void spoil_roles_equal(struct harp_sec_view *v)
+{
+	v->backup = 0;
+}
+
+static void spoil_slot(struct harp_sec_view *v)
+{
+	v->backup = HARP_MEMBERS;
+}
+
+static void spoil_not_me(struct harp_sec_view *v)
+{
+	v->primary = 2;
+}
+
+static void spoil_s(struct harp_sec_view *v)
+{
+	v->s = cpu_to_le64(1);
+}
+
+static void spoil_view(struct harp_sec_view *v)
+{
+	v->view = 0;
+}
+
+static const struct bad_view bad_views[] = {
+	{ "type", spoil_type, -EINVAL },
+	{ "length", spoil_len, -EINVAL },
+	{ "voids", spoil_nvoid, -EOPNOTSUPP },
+	{ "lineage", spoil_lineage, -EINVAL },
+	{ "epoch", spoil_epoch, -EINVAL },
+	{ "incarnation", spoil_inc, -ESTALE },
+	{ "short promise", spoil_promise_short, -ERANGE },
+	{ "long promise", spoil_promise_long, -ERANGE },
+	{ "primary is backup", spoil_roles_equal, -EINVAL },
+	{ "slot", spoil_slot, -EINVAL },
+	{ "not a member", spoil_not_me, -EINVAL },
+	{ "records missing", spoil_s, -ENODATA },
+	{ "view 0", spoil_view, -EINVAL },
+};
+
+static void bad_view_name(const struct bad_view *b, char *desc)
+{
+	strscpy(desc, b->what, KUNIT_PARAM_DESC_SIZE);
+}
+
+KUNIT_ARRAY_PARAM(bad_view, bad_views, bad_view_name);
+
+static void view_start_refuses(struct kunit *test)
+{
+	const struct bad_view *bad = test->param_value;
+	struct harp_replica *r = replica(test, 0);
+	struct harp_sec_view v = view_of(4, 0, 0);
+
+	bad->spoil(&v);
+	KUNIT_EXPECT_EQ(test, start(r, &v, 0), bad->err);
+	KUNIT_EXPECT_EQ(test, (int)r->role, HARP_ROLE_NONE_);
+	KUNIT_EXPECT_EQ(test, harp_log_top(r->log), 0ULL);
+	KUNIT_EXPECT_EQ(test, r->fence, 0ULL);
+}
+
+static void view_start_is_the_same_on_both(struct kunit *test)
+{
+	struct harp_replica *p = replica(test, 0), *b = replica(test, 1);
+	struct harp_sec_view v = view_of(4, 0, 0);
+	const struct harp_rec_hdr *one, *two;
+	struct harp_log_pos pos;
+
+	KUNIT_EXPECT_EQ(test, start(p, &v, 0), 0);
+	KUNIT_EXPECT_EQ(test, start(b, &v, 0), 0);
+	KUNIT_EXPECT_EQ(test, (int)p->role, HARP_ROLE_PRIMARY);
+	KUNIT_EXPECT_EQ(test, (int)b->role, HARP_ROLE_BACKUP);
+	KUNIT_EXPECT_EQ(test, p->peer_inc, 71ULL);
+	KUNIT_EXPECT_EQ(test, p->generation, 1U);
+	one = harp_log_get(p->log, 1);
+	two = harp_log_get(b->log, 1);
+	KUNIT_ASSERT_NOT_NULL(test, one);
+	KUNIT_ASSERT_NOT_NULL(test, two);
+	KUNIT_ASSERT_EQ(test, one->len, two->len);
+	KUNIT_EXPECT_EQ(test, memcmp(one, two, le32_to_cpu(one->len)), 0);
+	harp_log_pos(b->log, &pos);
+	KUNIT_EXPECT_EQ(test, pos.formed, 4ULL);
+	KUNIT_EXPECT_EQ(test, pos.wm, 1ULL);
+	KUNIT_EXPECT_TRUE(test, pos.complete);
+	KUNIT_EXPECT_FALSE(test, p->serving);
+	/* The same view again is an old one (S2). */
+	KUNIT_EXPECT_EQ(test, start(p, &v, 0), -ESTALE);
+}
+
+static void view_start_heeds_fence_and_promise(struct kunit *test)
+{
+	struct harp_replica *r = replica(test, 1);
+	struct harp_sec_view v = view_of(4, 0, 0);
+	u32 left;
+
+	KUNIT_ASSERT_EQ(test, harp_fence(r, 8, 0, &left), 0);
+	KUNIT_EXPECT_EQ(test, start(r, &v, 0), -EINVAL);
+	v = view_of(8, 0, 0);
+	r->hold_until = ktime_add_ms(ktime_get_boottime(), 100000);
+	KUNIT_EXPECT_EQ(test, start(r, &v, 0), -EBUSY);
+	r->hold_until = 0;
+	KUNIT_EXPECT_EQ(test, start(r, &v, 0), 0);
+}
+
+/* The uncommitted rest of an earlier view goes; what is committed must not. */
+static void view_start_cuts(struct kunit *test)
+{
+	struct harp_replica *r = replica(test, 0);
+	struct harp_sec_view v = view_of(4, 0, 0);
+	u32 generation;
+
+	KUNIT_ASSERT_EQ(test, start(r, &v, 0), 0);
+	KUNIT_ASSERT_EQ(test, append_noop(test, r), 2ULL);
+	KUNIT_ASSERT_EQ(test, append_noop(test, r), 3ULL);
+	harp_primary_ack(r, 2, 4);
+	KUNIT_ASSERT_EQ(test, r->cp, 2ULL);
+	generation = r->generation;
+	v = view_of(8, 1, 4);
+	KUNIT_EXPECT_EQ(test, start(r, &v, 1), -EINVAL);
+	v = view_of(8, 2, 3);		/* not the view of record 2 here */
+	KUNIT_EXPECT_EQ(test, start(r, &v, 2), -EINVAL);
+	v = view_of(8, 2, 4);
+	KUNIT_EXPECT_EQ(test, start(r, &v, 2), 0);
+	KUNIT_EXPECT_EQ(test, harp_log_top(r->log), 3ULL);
+	KUNIT_EXPECT_EQ(test, harp_log_view_at(r->log, 3), 8ULL);
+	/* Primary before and after, but record 3 was decided upon: caches are void. */
+	KUNIT_EXPECT_EQ(test, r->generation, generation + 1);
+	KUNIT_EXPECT_EQ(test, r->cp, 2ULL);
+}
+
+static void ack_commits_from_started_on(struct kunit *test)
+{
+	struct harp_replica *r = replica(test, 0);
+	struct harp_sec_view v = view_of(4, 0, 0);
+	struct harp_log_pos pos;
+
+	KUNIT_ASSERT_EQ(test, start(r, &v, 0), 0);
+	append_noop(test, r);
+	append_noop(test, r);
+	harp_primary_ack(r, 0, 4);
+	KUNIT_EXPECT_FALSE(test, r->links->started);
+	KUNIT_EXPECT_EQ(test, r->cp, 0ULL);
+	harp_primary_ack(r, 2, 3);		/* of another view */
+	KUNIT_EXPECT_EQ(test, r->cp, 0ULL);
+	harp_primary_ack(r, 2, 4);
+	KUNIT_EXPECT_TRUE(test, r->links->started);
+	KUNIT_EXPECT_EQ(test, r->cp, 2ULL);
+	harp_log_pos(r->log, &pos);
+	KUNIT_EXPECT_EQ(test, pos.wm, 2ULL);
+	harp_primary_ack(r, 1, 4);		/* late */
+	KUNIT_EXPECT_EQ(test, r->cp, 2ULL);
+	harp_primary_ack(r, 99, 4);		/* never beyond top */
+	KUNIT_EXPECT_EQ(test, r->cp, 3ULL);
+}
+
+/* Finding 9, (iii): after the fence nothing of the view commits. */
+static void fence_stops_commit(struct kunit *test)
+{
+	struct harp_replica *r = replica(test, 0);
+	struct harp_sec_view v = view_of(4, 0, 0);
+	u32 left;
+
+	KUNIT_ASSERT_EQ(test, start(r, &v, 0), 0);
+	append_noop(test, r);
+	harp_primary_ack(r, 1, 4);
+	KUNIT_ASSERT_EQ(test, harp_fence(r, 8, 0, &left), 0);
+	harp_primary_ack(r, 2, 4);
+	KUNIT_EXPECT_EQ(test, r->cp, 1ULL);
+}
+
+static void release_is_for_the_deposed(struct kunit *test)
+{
+	struct harp_replica *r = replica(test, 0);
+	struct harp_sec_view v = view_of(4, 0, 0);
+	struct netlink_ext_ack extack = { };
+	u64 index;
+
+	KUNIT_ASSERT_EQ(test, start(r, &v, 0), 0);
+	index = append_noop(test, r);
+	KUNIT_EXPECT_EQ(test, harp_release(r, &extack), -EBUSY);
+	KUNIT_EXPECT_NOT_NULL(test, extack._msg);
+	harp_leave(r);
+	KUNIT_EXPECT_EQ(test, harp_release(r, &extack), 0);
+	KUNIT_EXPECT_EQ(test, harp_wait_applied(r, index), -ESTALE);
+	KUNIT_EXPECT_EQ(test, harp_wait_committed(r, index), -ESTALE);
+	KUNIT_EXPECT_EQ(test, harp_enter(r), -ETIMEDOUT);
+	KUNIT_EXPECT_FALSE(test, harp_is_primary(r));
+}
+
+static void backup_admits_nobody(struct kunit *test)
+{
+	struct harp_replica *r = replica(test, 1);
+	struct harp_sec_view v = view_of(4, 0, 0);
+
+	KUNIT_EXPECT_EQ(test, harp_enter(r), -ETIMEDOUT);
+	KUNIT_ASSERT_EQ(test, start(r, &v, 0), 0);
+	KUNIT_EXPECT_EQ(test, harp_enter(r), -ETIMEDOUT);
+	KUNIT_EXPECT_EQ(test, harp_recheck(r), -ETIMEDOUT);
+}
+
+static void times_and_fids_never_come_again(struct kunit *test)
+{
+	struct harp_replica *r = replica(test, 0);
+	u64 now = harp_now_ns(r), fid = harp_new_fid(r);
+
+	KUNIT_EXPECT_GE(test, fid, HARP_FID_FIRST);
+	KUNIT_EXPECT_GT(test, harp_new_fid(r), fid);
+	/* Another primary's clock was ahead of ours (kernel-notes 61). */
+	r->last_time_ns = now + 3600 * NSEC_PER_SEC;
+	KUNIT_EXPECT_EQ(test, harp_now_ns(r), now + 3600 * NSEC_PER_SEC + 1);
+}
+
+static struct kunit_case replica_cases[] = {
+	KUNIT_CASE_PARAM(view_start_refuses, bad_view_gen_params),
+	KUNIT_CASE(view_start_is_the_same_on_both),
+	KUNIT_CASE(view_start_heeds_fence_and_promise),
+	KUNIT_CASE(view_start_cuts),
+	KUNIT_CASE(ack_commits_from_started_on),
+	KUNIT_CASE(fence_stops_commit),
+	KUNIT_CASE(release_is_for_the_deposed),
+	KUNIT_CASE(backup_admits_nobody),
+	KUNIT_CASE(times_and_fids_never_come_again),
+	{}
+};
+
+static struct kunit_suite replica_suite = {
+	.name = "harp_replica",
+	.exit = replica_exit,
+	.test_cases = replica_cases,
+};
+
+kunit_test_suite(replica_suite);
