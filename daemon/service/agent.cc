@@ -5,13 +5,16 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
+#include <new>
 
 #include <fmt/format.h>
 
@@ -45,6 +48,12 @@ mount_args mount_args_of(const wire::json &j) {
 
 agent::agent(int ctl, config c) : ctl_(ctl), c_(std::move(c)) {
     ctx_.c = &c_;
+    void *page = mmap(nullptr, sizeof(*stop_flag_), PROT_READ | PROT_WRITE,
+                      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (page == MAP_FAILED) {
+        abort(); /* a page, at the very start */
+    }
+    stop_flag_ = new (page) std::atomic<int>(0);
     ctx_.ns = net::ns_files::under(fmt::format("{}/ns/{}", c_.run_dir, c_.group));
 }
 
@@ -169,6 +178,7 @@ void agent::on_message(json j) {
         }
         queue_.clear();
         stop_asked_ = true;
+        stop_flag_->store(1);
         announcing_ = false;
         if (net::is_pinned(ctx_.ns.net)) {
             const step down{action::link_down, milliseconds(0), on_failure::go_on, {}};
@@ -224,6 +234,7 @@ void agent::handle(const json &j) {
     const bool stopping = j.value("op", "") == "stop";
     if (stopping) {
         stop_asked_ = false;
+        stop_flag_->store(0);
         drain_at_.reset();
         watch_at_.reset();
     }
@@ -250,26 +261,104 @@ void agent::handle(const json &j) {
 
 result<void> agent::carry_out_plan(const plan &p, uint64_t id) {
     result<void> first;
-    for (const auto &s : p) {
-        /* A stop that is being carried out is not stopped. */
-        if (stop_asked_) {
-            return fail(ECANCELED, "the service is being stopped");
-        }
-        const auto begin = clock::now();
-        const auto boot = boottime_now();
-        auto r = carry_out_step(s);
-        report(s, id, begin, boot, r);
+    /* True: the plan goes on. */
+    const auto judge = [&](const step &s, const result<std::string> &r) {
         if (r.ok()) {
-            continue;
+            return true;
         }
         if (first.ok()) {
             first = fail(r.error().code, fmt::format("{}: {}", name_of(s.what), r.error().text));
         }
-        if (s.then == on_failure::end) {
-            break;
+        return s.then == on_failure::go_on;
+    };
+    const std::span<const step> all(p);
+    for (size_t i = 0; i < all.size();) {
+        /* A stop that is being carried out is not stopped. */
+        if (stop_asked_) {
+            return fail(ECANCELED, "the service is being stopped");
         }
+        size_t n = 0;
+        while (i + n < all.size() && is_inside(all[i + n].what)) {
+            n++;
+        }
+        if (n > 0) {
+            auto done = carry_out_inside_steps(all.subspan(i, n), id, judge);
+            if (!done) {
+                return first.ok() ? result<void>(done.error()) : first;
+            }
+            i += *done;
+            continue;
+        }
+        const auto begin = clock::now();
+        const auto boot = boottime_now();
+        const auto r = carry_out_step(all[i]);
+        report(all[i], id, begin, boot, r);
+        if (!judge(all[i], r)) {
+            return first;
+        }
+        i++;
     }
     return first;
+}
+
+/* How many were done; an error when the plan ends with the last of them. */
+result<size_t> agent::carry_out_inside_steps(std::span<const step> steps, uint64_t id,
+                                             const judge_fn &judge) {
+    auto c = child::spawn_many([&](const child::say_fn &say) {
+        lock_.reset();
+        ctl_.reset();
+        size_t i = 0;
+        carry_out_inside(ctx_, steps, [&](const result<std::string> &r) {
+            say(r);
+            const bool go_on = r.ok() || steps[i].then == on_failure::go_on;
+            i++;
+            return go_on && !stop_flag_->load();
+        });
+    });
+    if (!c) {
+        return c.error();
+    }
+    for (size_t i = 0; i < steps.size(); i++) {
+        const auto begin = clock::now();
+        const auto boot = boottime_now();
+        auto r = next_word(*c, steps[i].deadline);
+        const bool cancelled = !r && r.error().code == ECHILD && stop_asked_;
+        if (!cancelled) {
+            report(steps[i], id, begin, boot, r);
+        }
+        if (cancelled) {
+            return fail(ECANCELED, "the service is being stopped");
+        }
+        if (!judge(steps[i], r)) {
+            return r.error();
+        }
+        if (!r && c->fd() < 0) {
+            return i + 1; /* it hung and was left behind: another process does the rest */
+        }
+    }
+    c->finish();
+    return steps.size();
+}
+
+/* The child's next word, or its end at the deadline. */
+result<std::string> agent::next_word(child &c, milliseconds deadline) {
+    const auto begin = clock::now();
+    auto end = begin + deadline;
+    bool hurried = stop_asked_;
+    while (!pump(c.fd(), end)) {
+        if (stop_asked_ && !hurried) {
+            /* What hangs may wait for the release that only stop() brings. */
+            end = std::min(end, clock::now() + stop_courtesy);
+            hurried = true;
+        }
+        if (clock::now() >= end) {
+            const auto took = std::chrono::ceil<milliseconds>(clock::now() - begin);
+            const std::string where = c.abandon();
+            return fail(ETIMEDOUT, fmt::format("no end after {} ms{}{}", took.count(),
+                                               where.empty() ? "" : ", in the kernel's ", where));
+        }
+    }
+    return c.next();
 }
 
 result<std::string> agent::carry_out_step(const step &s) {
@@ -301,23 +390,9 @@ result<std::string> agent::in_child(const step &s) {
     if (!c) {
         return c.error();
     }
-    const auto begin = clock::now();
-    auto end = begin + s.deadline;
-    bool hurried = stop_asked_;
-    while (!pump(c->fd(), end)) {
-        if (stop_asked_ && !hurried) {
-            /* What hangs may wait for the release that only stop() brings. */
-            end = std::min(end, clock::now() + stop_courtesy);
-            hurried = true;
-        }
-        if (clock::now() >= end) {
-            const auto took = std::chrono::ceil<milliseconds>(clock::now() - begin);
-            const std::string where = c->abandon();
-            return fail(ETIMEDOUT, fmt::format("no end after {} ms{}{}", took.count(),
-                                               where.empty() ? "" : ", in the kernel's ", where));
-        }
-    }
-    return c->collect();
+    auto r = next_word(*c, s.deadline);
+    c->finish();
+    return r;
 }
 
 result<std::string> agent::announce_now() {
@@ -401,14 +476,9 @@ std::string agent::look() {
     if (!c) {
         return "";
     }
-    const auto end = clock::now() + look_deadline;
-    while (!pump(c->fd(), end)) {
-        if (clock::now() >= end) {
-            c->abandon();
-            return "";
-        }
-    }
-    return c->collect().value_or("");
+    auto r = next_word(*c, look_deadline);
+    c->finish();
+    return r.value_or("");
 }
 
 void agent::finish(uint64_t id, const result<void> &r) {

@@ -5,10 +5,13 @@
  */
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <deque>
+#include <functional>
 #include <list>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -45,6 +48,10 @@ private:
     result<std::string> carry_out_step(const step &s);
     result<child> spawn_step(const step &s);
     result<std::string> in_child(const step &s);
+    using judge_fn = std::function<bool(const step &, const result<std::string> &)>;
+    result<size_t> carry_out_inside_steps(std::span<const step> steps, uint64_t id,
+                                          const judge_fn &judge);
+    result<std::string> next_word(child &c, std::chrono::milliseconds deadline);
     result<std::string> announce_now();
     result<std::string> ask_release();
     void report(const step &s, uint64_t id, clock::time_point begin, time_point_t boot,
@@ -64,6 +71,7 @@ private:
     bool locked_ = false;
     bool gone_ = false;  /* harpd's end is closed */
     bool stop_asked_ = false;
+    std::atomic<int> *stop_flag_; /* the same, for children between two steps */
     std::deque<json> queue_;
     std::optional<json> answer_;
 

@@ -6,6 +6,7 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -19,40 +20,58 @@ namespace {
 
 constexpr size_t text_max = 60000;
 
-void say(int fd, int code, std::string_view text) {
-    std::string out(reinterpret_cast<const char *>(&code), sizeof(code));
-    out += text.substr(0, text_max);
-    size_t at = 0;
-    while (at < out.size()) {
-        const ssize_t n = write(fd, out.data() + at, out.size() - at);
+struct frame_head {
+    int32_t code;
+    uint32_t size;
+};
+
+bool write_all(int fd, const void *data, size_t size) {
+    const char *at = static_cast<const char *>(data);
+    while (size > 0) {
+        const ssize_t n = write(fd, at, size);
         if (n < 0 && errno == EINTR) {
             continue;
         }
         if (n <= 0) {
-            return;
+            return false;
         }
-        at += static_cast<size_t>(n);
+        at += n;
+        size -= static_cast<size_t>(n);
     }
+    return true;
 }
 
-std::string slurp(int fd) {
-    std::string all;
-    std::array<char, 4096> buffer;
-    for (;;) {
-        const ssize_t n = read(fd, buffer.data(), buffer.size());
+bool read_all(int fd, void *data, size_t size) {
+    char *at = static_cast<char *>(data);
+    while (size > 0) {
+        const ssize_t n = read(fd, at, size);
         if (n < 0 && errno == EINTR) {
             continue;
         }
-        if (n <= 0 || all.size() > text_max + sizeof(int)) {
-            return all;
+        if (n <= 0) {
+            return false;
         }
-        all.append(buffer.data(), static_cast<size_t>(n));
+        at += n;
+        size -= static_cast<size_t>(n);
     }
+    return true;
+}
+
+void say(int fd, const result<std::string> &r) {
+    const std::string &text = r.ok() ? *r : r.error().text;
+    const frame_head head{r.ok() ? 0 : (r.error().code ? r.error().code : EIO),
+                          static_cast<uint32_t>(std::min(text.size(), text_max))};
+    /* Nobody listens any more: then nobody misses it. */
+    (void)(write_all(fd, &head, sizeof(head)) && write_all(fd, text.data(), head.size));
 }
 
 } // namespace
 
 result<child> child::spawn(const body_fn &body) {
+    return spawn_many([&](const say_fn &tell) { tell(body()); });
+}
+
+result<child> child::spawn_many(const std::function<void(const say_fn &)> &body) {
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) < 0) {
         return fail(errno, "pipe");
@@ -66,12 +85,7 @@ result<child> child::spawn(const body_fn &body) {
     if (pid == 0) {
         in.reset();
         prctl(PR_SET_PDEATHSIG, SIGKILL);
-        auto r = body();
-        if (r.ok()) {
-            say(out.get(), 0, *r);
-        } else {
-            say(out.get(), r.error().code ? r.error().code : EIO, r.error().text);
-        }
+        body([&](const result<std::string> &r) { say(out.get(), r); });
         _exit(0);
     }
     return child(pid, std::move(in));
@@ -86,23 +100,31 @@ child::~child() {
     }
 }
 
-result<std::string> child::collect() {
-    /* Reads to the end of the pipe: the body has ended, or has closed it by dying. */
-    const std::string all = slurp(out_.get());
-    int status = 0;
-    while (waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
+result<std::string> child::next() {
+    frame_head head{};
+    if (!read_all(out_.get(), &head, sizeof(head)) || head.size > text_max) {
+        return fail(ECHILD, "the step's process died");
     }
-    pid_ = -1;
-    int code = 0;
-    if (all.size() < sizeof(code)) {
-        return fail(ECHILD, fmt::format("the step's process died (status {:#x})", status));
+    std::string text(head.size, '\0');
+    if (!read_all(out_.get(), text.data(), text.size())) {
+        return fail(ECHILD, "the step's process died");
     }
-    memcpy(&code, all.data(), sizeof(code));
-    std::string text = all.substr(sizeof(code));
-    if (code != 0) {
-        return fail(code, std::move(text));
+    if (head.code != 0) {
+        return fail(head.code, std::move(text));
     }
     return text;
+}
+
+void child::finish() {
+    while (pid_ > 0 && waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
+    }
+    pid_ = -1;
+}
+
+result<std::string> child::collect() {
+    auto r = next();
+    finish();
+    return r;
 }
 
 std::string child::abandon() {

@@ -19,18 +19,26 @@ namespace harp::service {
 class child {
 public:
     using body_fn = std::function<result<std::string>()>;
+    using say_fn = std::function<void(const result<std::string> &)>;
 
     /* @body runs in the child; its text and error come back by collect(). */
     static result<child> spawn(const body_fn &body);
+    /* @body says several things, which come back by next(). */
+    static result<child> spawn_many(const std::function<void(const say_fn &)> &body);
     child(child &&o) noexcept;
     child &operator=(child &&) = delete;
     /* Kills what still runs; does not wait for what cannot be killed. */
     ~child();
 
-    /* Readable when the child has ended, or said its last word. */
+    /* Readable when the child has said something, or has ended. */
     int fd() const noexcept { return out_.get(); }
     pid_t pid() const noexcept { return pid_; }
+    /* What it says next, waiting for it; ECHILD when it has ended without. */
+    result<std::string> next();
+    /* The one thing it says; waits for its end. */
     result<std::string> collect();
+    /* It has said all: waits for its end. After abandon(): nothing. */
+    void finish();
     /* SIGKILL, and where in the kernel it sits, for the message. */
     std::string abandon();
 

@@ -81,6 +81,29 @@ bool is_ready(const config &c, const std::string &name, pid_t pid) {
            (!c.serves_v3() || answers_tcp(c.nfsd.mountd_port));
 }
 
+bool is_zombie(pid_t p) {
+    const auto stat = read_text(AT_FDCWD, fmt::format("/proc/{}/stat", p));
+    const size_t at = stat.ok() ? stat->rfind(") ") : std::string::npos;
+    return at == std::string::npos || at + 2 >= stat->size() || (*stat)[at + 2] == 'Z';
+}
+
+result<void> note_pid(int run_fd, const std::string &name, pid_t pid) {
+    return write_text(run_fd, name + ".pid", fmt::format("{} {}\n", pid, start_time(pid)),
+                      O_CREAT | O_TRUNC);
+}
+
+/* The process noted when it was started, if it still is that process. */
+pid_t noted_pid(const context &ctx, const std::string &name) {
+    const auto text = read_text(ctx.run_fd, name + ".pid");
+    if (!text) {
+        return 0;
+    }
+    char *end = nullptr;
+    const pid_t p = static_cast<pid_t>(strtol(text->c_str(), &end, 10));
+    const uint64_t start = strtoull(end, nullptr, 10);
+    return p > 0 && start != 0 && start_time(p) == start && !is_zombie(p) ? p : 0;
+}
+
 class exec_control final : public helper_control {
 public:
     explicit exec_control(const context &ctx) : ctx_(ctx) {}
@@ -118,24 +141,9 @@ public:
         return {};
     }
 
-    pid_t pid(const std::string &name) override {
-        auto text = read_text(ctx_.run_fd, name + ".pid");
-        if (!text) {
-            return 0;
-        }
-        char *end = nullptr;
-        const pid_t p = static_cast<pid_t>(strtol(text->c_str(), &end, 10));
-        const uint64_t start = strtoull(end, nullptr, 10);
-        return p > 0 && start != 0 && start_time(p) == start && !is_zombie(p) ? p : 0;
-    }
+    pid_t pid(const std::string &name) override { return noted_pid(ctx_, name); }
 
 private:
-    static bool is_zombie(pid_t p) {
-        const auto stat = read_text(AT_FDCWD, fmt::format("/proc/{}/stat", p));
-        const size_t at = stat.ok() ? stat->rfind(") ") : std::string::npos;
-        return at == std::string::npos || at + 2 >= stat->size() || (*stat)[at + 2] == 'Z';
-    }
-
     /* In the middle process: its child becomes init's, and the helper. */
     [[noreturn]] void leave_behind(const std::string &name, const std::vector<std::string> &argv) {
         setsid();
@@ -148,9 +156,7 @@ private:
         }
         const pid_t p = fork();
         if (p != 0) {
-            const auto text = fmt::format("{} {}\n", p, p > 0 ? start_time(p) : 0);
-            const bool ok = p > 0 && write_text(keep, name + ".pid", text, O_CREAT | O_TRUNC).ok();
-            _exit(ok ? 0 : 1);
+            _exit(p > 0 && note_pid(keep, name, p).ok() ? 0 : 1);
         }
         if (dup2(null, 0) < 0 || dup2(log >= 0 ? log : null, 1) < 0 || dup2(1, 2) < 0) {
             _exit(126);
@@ -227,17 +233,21 @@ pid_t helper_pid(const context &ctx, const std::string &name) {
 
 result<std::string> do_helper_start(const context &ctx, const std::string &name,
                                     milliseconds deadline) {
-    auto control = helpers_for(ctx);
     const auto end = clock::now() + deadline * 9 / 10;
-    if (const pid_t pid = control->pid(name); pid > 0) {
+    /* The note spares a takeover the questions to systemd. */
+    if (const pid_t pid = noted_pid(ctx, name); pid > 0) {
         return fmt::format("{} found, pid {}", name, pid);
     }
+    auto control = helpers_for(ctx);
     if (auto r = control->start(name); !r) {
         return r.error();
     }
     auto ready = wait_ready(ctx, *control, name, end);
     if (!ready) {
         return ready;
+    }
+    if (auto r = note_pid(ctx.run_fd, name, control->pid(name)); !r) {
+        return r.error();
     }
     return fmt::format("{} started, {}", name, *ready);
 }

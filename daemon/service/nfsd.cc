@@ -354,6 +354,9 @@ result<std::string> do_nfsd_drain(const context &ctx, milliseconds patience) {
 
 result<std::string> do_nfsd_stop(const context &ctx) {
     auto threads = nfsd_thread_count();
+    if (!threads && threads.error().code == ENOENT) {
+        return std::string("no nfsd here");
+    }
     if (!threads) {
         return threads.error();
     }

@@ -47,9 +47,6 @@ void add_helpers(const config &c, plan &p, action what, on_failure then) {
     }
     for (const auto &name : names) {
         std::vector<std::string> detail{name};
-        if (what == action::helper_start) {
-            detail.push_back(fmt::format("{}", fmt::join(helper_argv(c, name), " ")));
-        }
         p.push_back(make(what, slow, std::move(detail), then));
     }
 }
@@ -137,7 +134,7 @@ std::vector<std::string> helpers_of(const config &c) {
 plan plan_prepare(const config &c) {
     plan p;
     p.push_back(make(action::modules, slow,
-                     {"nfsd", c.link.mode == mac_mode::own ? "ipvlan" : "macvlan"},
+                     {"nfsd", c.link.mode == mac_mode::own ? "ipvlan" : "macvlan", "tcp_diag"},
                      on_failure::go_on));
     p.push_back(make(action::namespaces, quick,
                      {fmt::format("{}/ns/{}", c.run_dir, c.group), fmt::format("uts {}", c.group)}));
@@ -175,7 +172,7 @@ plan plan_umount(const config &c, milliseconds deadline) {
 
 plan plan_start(const config &c, const start_args &args) {
     plan p;
-    add_helpers(c, p, action::helper_start, on_failure::end); /* those that run: nothing to do */
+    p.push_back(make(action::helper_start, slow, helpers_of(c))); /* that run: nothing to do */
     p.push_back(make(action::exports, quick, {exports_table(c)}));
     p.push_back(make(action::nfsd_settle, slow));
     p.push_back(make(action::nfsd_setup, quick,

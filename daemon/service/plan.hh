@@ -24,7 +24,7 @@ enum class action {
     loopback,   /* lo up: nfsd and lockd talk to rpcbind and statd over it */
     sysctls,
     link,         /* macvlan or ipvlan, down */
-    helper_start, /* detail: which; until it is ready */
+    helper_start, /* detail: which; until they are ready */
     /* mounts */
     mount_lower,
     mount_harp,
@@ -63,7 +63,7 @@ struct step {
     action what;
     std::chrono::milliseconds deadline;
     on_failure then = on_failure::end;
-    std::vector<std::string> detail; /* of a helper: its name first */
+    std::vector<std::string> detail;
 
     bool operator==(const step &) const = default;
 };

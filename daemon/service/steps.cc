@@ -201,6 +201,9 @@ result<std::string> set_link(bool up) {
         return nl.error();
     }
     auto link = group_link(*nl);
+    if (!link && !up && link.error().code == ENODEV) {
+        return std::string("not there");
+    }
     if (!link) {
         return link.error();
     }
@@ -297,11 +300,31 @@ result<std::string> do_namespaces_remove(const context &ctx) {
     return std::string();
 }
 
+/* detail: the helpers' names. */
+result<std::string> do_helpers_start(const context &ctx, const step &s) {
+    std::string text;
+    for (const auto &name : s.detail) {
+        auto r = do_helper_start(ctx, name, s.deadline);
+        if (!r) {
+            return r;
+        }
+        text += fmt::format("{}{}", text.empty() ? "" : "; ", *r);
+    }
+    return text;
+}
+
 result<std::string> counted(result<size_t> n, const char *what) {
     if (!n) {
         return n.error();
     }
     return fmt::format("{} {}", *n, what);
+}
+
+/* Has nothing to do where there is nothing. */
+bool takes_down(action a) {
+    return a == action::link_down || a == action::destroy_sockets || a == action::exports_flush ||
+           a == action::nfsd_drain || a == action::nfsd_stop || a == action::umount_harp ||
+           a == action::umount_lower || a == action::link_remove;
 }
 
 result<std::string> inside(const context &ctx, const step &s, int host_lock) {
@@ -334,21 +357,54 @@ result<std::string> inside(const context &ctx, const step &s, int host_lock) {
 
 } // namespace
 
+bool is_inside(action a) {
+    switch (a) {
+    case action::modules:
+    case action::namespaces:
+    case action::link:
+    case action::helper_start:
+    case action::helper_stop:
+    case action::namespaces_remove:
+    case action::announce:
+    case action::quiet:
+    case action::release: return false;
+    default: return true;
+    }
+}
+
+void carry_out_inside(const context &ctx, std::span<const step> steps,
+                      const std::function<bool(const result<std::string> &)> &said) {
+    const bool there = net::is_pinned(ctx.ns.net);
+    const net::unique_fd host_lock(open(host_lock_file, O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+    const auto entered = there ? net::enter(ctx.ns)
+                               : result<void>(fail(ENOENT, "the group's namespaces are not there"));
+    for (const auto &s : steps) {
+        if (!entered && (there || !takes_down(s.what))) {
+            said(entered.error());
+            return;
+        }
+        if (!said(entered.ok() ? inside(ctx, s, host_lock.get()) : std::string("not prepared"))) {
+            return;
+        }
+    }
+}
+
 result<std::string> carry_out(const context &ctx, const step &s) {
     switch (s.what) {
     case action::modules: return do_modules(s);
     case action::namespaces: return do_namespaces(ctx);
     case action::link: return do_link(ctx);
-    case action::helper_start: return do_helper_start(ctx, s.detail.at(0), s.deadline);
+    case action::helper_start: return do_helpers_start(ctx, s);
     case action::helper_stop: return do_helper_stop(ctx, s.detail.at(0), s.deadline);
     case action::namespaces_remove: return do_namespaces_remove(ctx);
     default: break;
     }
-    const net::unique_fd host_lock(open(host_lock_file, O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-    if (auto r = net::enter(ctx.ns); !r) {
-        return r.error();
-    }
-    return inside(ctx, s, host_lock.get());
+    result<std::string> r = fail(ECHILD, "nothing was done");
+    carry_out_inside(ctx, std::span(&s, 1), [&](const result<std::string> &one) {
+        r = one;
+        return true;
+    });
+    return r;
 }
 
 namespace {

@@ -5,6 +5,8 @@
  */
 #pragma once
 
+#include <functional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -23,8 +25,16 @@ struct context {
     start_args start;
 };
 
+/* Carried out in the group's namespaces? (The others: in the host's, or by the agent.) */
+bool is_inside(action a);
 /* All but announce, quiet and release, which are the agent's own. */
 result<std::string> carry_out(const context &ctx, const step &s);
+/*
+ * Several steps of the inside, in one process that enters once: a fork and three
+ * setns() a step are dear on a takeover's path. @said after each; false ends it.
+ */
+void carry_out_inside(const context &ctx, std::span<const step> steps,
+                      const std::function<bool(const result<std::string> &)> &said);
 
 /* Inside the group's namespaces already: */
 result<std::string> do_mounts(const context &ctx);
