@@ -7,7 +7,6 @@
 #include <linux/file.h>
 #include <linux/mm.h>
 #include <linux/sched/signal.h>
-#include <linux/security.h>
 #include <linux/slab.h>
 #include <linux/splice.h>
 #include <linux/uio.h>
@@ -321,7 +320,7 @@ static int harp_write_limits(struct harp_write *w, struct file *file)
  * A write takes setuid, setgid and capabilities away (kernel-notes 31): the same
  * record says so. As file_remove_privs(), which would make a record of its own.
  */
-static int harp_write_privs(struct harp_write *w, struct file *file)
+static int harp_write_privs(struct harp_write *w)
 {
 	struct inode *inode = w->inode;
 	int need;
@@ -335,7 +334,7 @@ static int harp_write_privs(struct harp_write *w, struct file *file)
 			return need;
 		w->kill = setattr_should_drop_suidgid(&nop_mnt_idmap, inode);
 	}
-	need = security_inode_need_killpriv(file_dentry(file));
+	need = harp_has_caps(inode);
 	if (need < 0)
 		return need;
 	if (need)
@@ -399,7 +398,7 @@ static ssize_t harp_write_locked(struct harp_write *w, struct kiocb *iocb, struc
 						iocb->ki_pos;
 	err = harp_write_limits(w, iocb->ki_filp);
 	if (!err)
-		err = harp_write_privs(w, iocb->ki_filp);
+		err = harp_write_privs(w);
 	if (err)
 		return err;
 	for (;;) {

@@ -215,6 +215,7 @@ ssize_t harp_listxattr(struct dentry *dentry, char *list, size_t size);
 struct posix_acl *harp_get_acl(struct inode *inode, int type, bool rcu);
 int harp_set_acl(struct mnt_idmap *idmap, struct inode *inode, struct posix_acl *acl,
 		 int type);
+int __must_check harp_has_caps(struct inode *inode);
 /* -ENOSPC when @inode's lower might not hold @name with @size bytes as well. */
 int __must_check harp_xattr_fits(struct inode *inode, const char *name, size_t size);
 

@@ -54,6 +54,22 @@ static ssize_t harp_lower_getxattr(struct inode *inode, const char *name, void *
 	return ret < 0 ? harp_lower_error(harp_r(inode), ret, "getxattr") : ret;
 }
 
+/**
+ * harp_has_caps() - does a write take capabilities away?
+ * @inode: the file
+ *
+ * Context: process context, may sleep.
+ * Return: 1, 0, or an error.
+ */
+int harp_has_caps(struct inode *inode)
+{
+	ssize_t ret = harp_lower_getxattr(inode, XATTR_NAME_CAPS, NULL, 0);
+
+	if (ret == -ENODATA || ret == -EOPNOTSUPP)
+		return 0;
+	return ret < 0 ? ret : ret > 0;
+}
+
 /* All names, ours too, in a buffer that the caller kvfree()s. */
 static ssize_t harp_lower_listxattr(struct inode *inode, char **list)
 {
