@@ -307,7 +307,8 @@ static int harp_log_admit(struct harp_log *log, const struct harp_rec_hdr *rec, 
 	int err;
 
 	lockdep_assert_held(&log->mutex);
-	if (!log->formatted || len < sizeof(*rec) || len > HARP_REC_MAX || len % HARP_REC_ALIGN)
+	if (!log->formatted || len < sizeof(*rec) || len > HARP_REC_MAX ||
+	    len % HARP_REC_ALIGN || log->st.pos.top >= HARP_INDEX_MAX)
 		return -EINVAL;
 	/* Appending past a hole would make the loss look whole after a reboot (finding 2). */
 	if (log->st.pos.top < log->st.pos.wm)
