@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <sys/mman.h>
+#include <unistd.h>
 
 static harp_region *harp_case_region(void *mem, u64 size) {
     return port_region(mem, size);
@@ -59,7 +61,22 @@ struct sound_region {
             len[i] = le32_to_cpu(rec->len);
         }
         env_close(&e);
+        fd_ = memfd_create("region", MFD_CLOEXEC);
+        require(fd_ >= 0 &&
+                write(fd_, mem, HARP_CASE_SIZE) == static_cast<ssize_t>(HARP_CASE_SIZE));
     }
+
+    // A copy of it that costs only the pages which are written.
+    u8 *fresh() const {
+        static void *at = nullptr;
+        at = mmap(at, HARP_CASE_SIZE, PROT_READ | PROT_WRITE,
+                  MAP_PRIVATE | (at != nullptr ? MAP_FIXED : 0), fd_, 0);
+        require(at != MAP_FAILED);
+        return static_cast<u8 *>(at);
+    }
+
+private:
+    int fd_ = -1;
 };
 
 class input {
@@ -168,8 +185,7 @@ void use(harp_log_env &e, input &in) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static const sound_region sound;
-    static u8 *mem = static_cast<u8 *>(aligned_alloc(4096, HARP_CASE_SIZE));
-    memcpy(mem, sound.mem, HARP_CASE_SIZE);
+    u8 *mem = sound.fresh();
     input in(data, size);
     for (u32 n = in.byte() % 16; n != 0 && !in.empty(); n--) {
         damage(in, sound, mem);
