@@ -4,6 +4,7 @@
  * and read through xattr handlers.
  * Needs-export: posix_acl_access_xattr_handler
  */
+#include <linux/fs.h>
 #include <linux/posix_acl_xattr.h>
 
 const struct xattr_handler *probe(void);
