@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import subprocess
@@ -15,9 +16,31 @@ COMPONENTS = "main"
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
 
+def _stamp(options: tuple[str, ...]) -> str:
+    """Changes whenever apt's answers may."""
+    places = ["/var/lib/apt/lists", "/etc/apt", "/etc/apt/sources.list",
+              "/etc/apt/sources.list.d", "/etc/apt/preferences.d",
+              "/var/lib/dpkg/status"]
+    places += [o.partition("=")[2] for o in options if "lists=" in o]
+    return " ".join(str(os.stat(p).st_mtime_ns) for p in places
+                    if os.path.exists(p))
+
+
 def _apt_cache(*args: str, options: tuple[str, ...] = ()) -> str:
-    return subprocess.run(["apt-cache", *options, *args], text=True,
+    """What apt-cache says. Remembered, because reading the lists takes half
+    a second, and every command of the lab asks several times."""
+    path = cache_dir() / f"apt-{hash_of('answers', *args, *options)}.txt"
+    stamp = _stamp(options)
+    with contextlib.suppress(OSError):
+        head, _, text = path.read_text().partition("\n")
+        if head == stamp:
+            return text
+    text = subprocess.run(["apt-cache", *options, *args], text=True,
                           capture_output=True, check=False).stdout
+    fresh = path.with_suffix(f".{os.getpid()}")
+    fresh.write_text(f"{stamp}\n{text}")
+    fresh.rename(path)
+    return text
 
 
 def host_sources() -> list[str]:
@@ -45,14 +68,19 @@ def host_sources() -> list[str]:
     return entries
 
 
-def _backports_options() -> tuple[str, ...]:
-    """apt options with backports beside the host's sources, kept apart from
-    the host: its configuration is read, never changed."""
+def backports_sources() -> list[str]:
+    """The host's sources and, from the same mirror, backports."""
     main = [e for e in host_sources() if f" {RELEASE} " in e]
     if not main:
         raise LabError(f"apt has no source of {RELEASE} itself")
-    lines = [*host_sources(), main[0].replace(
+    return [*host_sources(), main[0].replace(
         f" {RELEASE} ", f" {RELEASE}-backports ")]
+
+
+def _backports_options() -> tuple[str, ...]:
+    """apt options with backports beside the host's sources, kept apart from
+    the host: its configuration is read, never changed."""
+    lines = backports_sources()
     top = cache_dir() / f"apt-{hash_of(*lines)}"
     (top / "lists" / "partial").mkdir(parents=True, exist_ok=True)
     (top / "cache" / "archives" / "partial").mkdir(parents=True, exist_ok=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import fnmatch
 import hashlib
 import os
 import shutil
@@ -186,13 +187,16 @@ def hash_of(*parts: str | bytes | Path) -> str:
     return digest.hexdigest()[:16]
 
 
-def hash_tree(*tops: Path) -> str:
-    """One hash over names, modes and contents below the given paths."""
+def hash_tree(*tops: Path, skip: Sequence[str] = ()) -> str:
+    """One hash over names, modes and contents below the given paths, but for
+    names that match a pattern of `skip`."""
     digest = hashlib.sha256()
     for top in tops:
         files = [top] if top.is_file() else sorted(
             p for p in top.rglob("*") if p.is_file() or p.is_symlink())
         for path in files:
+            if any(fnmatch.fnmatch(path.name, pattern) for pattern in skip):
+                continue
             name = path.relative_to(top.parent)
             if path.is_symlink():
                 body, mode = os.readlink(path).encode(), 0
