@@ -500,11 +500,10 @@ static int harp_view_log(struct harp_replica *r, const struct harp_sec_view *v, 
 	u64 s = le64_to_cpu(v->s), view = le64_to_cpu(v->view), index;
 	int err;
 
-	if (harp_log_top(r->log) > match) {
-		err = harp_log_cut(r->log, match);
-		if (err)
-			return err;
-	}
+	/* Also at the top: what was lost after it (top < wm) is only so given up. */
+	err = harp_log_cut(r->log, match);
+	if (err)
+		return err;
 	/* Every member writes the same bytes: no time but 0, no cost. */
 	err = harp_log_append(r->log, b->buf, view, 0, 0, &index);
 	if (err)
