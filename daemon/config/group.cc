@@ -214,7 +214,7 @@ void read_nfs(const node *n, group_config &g, complaints &out) {
 }
 
 void read_exports(table_reader &r, group_config &g, complaints &out) {
-    for (const node *n : r.subtables("export", g.has_service)) {
+    for (const node *n : r.subtables("export", true)) {
         table_reader e(*n, "[[export]]", out);
         service::export_client client;
         client.client = e.string("client", "a host, a network or \"*\"");
@@ -243,7 +243,7 @@ void read_times(table_reader &r, group_config &g) {
 /* Parents may differ per machine, or be the same everywhere. */
 void check_parents(group_config &g, complaints &out) {
     for (const auto &m : g.members) {
-        if (g.has_service && m.is_data() && m.parent.empty() && g.service.link.parent.empty() &&
+        if (m.is_data() && m.parent.empty() && g.service.link.parent.empty() &&
             !m.name.empty()) {
             out.add(1, fmt::format("no 'parent' for member '{}', expected the network interface "
                                    "under the group's addresses, in [service] or [[member]]",
@@ -317,9 +317,7 @@ result<group_config> read_group(const document &doc) {
     }
     read_times(r, g);
     read_members(r, g, out);
-    const node *svc = r.subtable("service", false);
-    g.has_service = svc != nullptr;
-    if (svc != nullptr) {
+    if (const node *svc = r.subtable("service", true)) {
         table_reader s(*svc, "[service]", out);
         read_link(s, g, out);
     }

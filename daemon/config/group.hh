@@ -50,7 +50,6 @@ struct group_config {
     uint32_t promise_ms = 2000;
     uint32_t detect_ms = 2000;
     std::array<member_config, vsr::member_count> members; /* by slot */
-    bool has_service = true; /* false: replicated, mounted, but exported to nobody */
     service::config service; /* parent, group, run_dir and the like are filled in later */
     bool mac_given = false;
     uint32_t digest = 0; /* crc32c of the file: members compare it */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 #include "knl/genl.hh"
 
+#include "linux/harp_limits.h"
 #include "linux/harp_netlink.h"
 #include "util/text.hh"
 
@@ -16,8 +17,8 @@ namespace {
 
 static_assert(HARP_A_MAX < 128, "attributes::number is too small");
 
-/* A reply carries up to 64 KiB of records beside the state. */
-constexpr size_t receive_size = 256 * 1024;
+/* A reply carries at most one record that is longer than 64 KiB, or several shorter ones. */
+constexpr size_t receive_max = HARP_REC_MAX + 128 * 1024;
 /* Commands are answered at once or say what they wait for; this is a stuck kernel. */
 constexpr int receive_seconds = 20;
 
@@ -302,11 +303,20 @@ result<genl> genl::open() {
 }
 
 result<attributes> genl::receive(uint32_t seq) {
-    std::vector<uint64_t> buf(receive_size / sizeof(uint64_t));
+    std::vector<uint64_t> buf(4096);
     attributes out;
     bool answered = false;
     for (;;) {
-        ssize_t n = mnl_socket_recvfrom(socket_, buf.data(), receive_size);
+        ssize_t size = recv(mnl_socket_get_fd(socket_), nullptr, 0, MSG_PEEK | MSG_TRUNC);
+        if (size > static_cast<ssize_t>(receive_max)) {
+            return fail(EMSGSIZE, "generic netlink 'harp': reply is too long");
+        }
+        if (size > 0 && static_cast<size_t>(size) > buf.size() * sizeof(uint64_t)) {
+            buf.resize(static_cast<size_t>(size) / sizeof(uint64_t) + 1);
+        }
+        ssize_t n = size < 0 ? size
+                             : mnl_socket_recvfrom(socket_, buf.data(),
+                                                   buf.size() * sizeof(uint64_t));
         if (n < 0) {
             return fail_errno("generic netlink 'harp'");
         }

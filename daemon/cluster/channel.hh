@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Sockets between machines, non-blocking, in the loop: the control channel
+ * (UDP, heartbeats and view changes, over every network), the record port's
+ * listener and the dialler of record ports.
+ */
+#pragma once
+
+#include "cluster/greeting.hh"
+#include "util/fd.hh"
+#include "util/loop.hh"
+
+#include <functional>
+#include <memory>
+#include <netinet/in.h>
+#include <string>
+#include <vector>
+
+namespace harp::cluster {
+
+struct endpoint {
+    sockaddr_storage address{};
+    socklen_t length = 0;
+
+    bool same_host(const endpoint &other) const noexcept;
+    std::string to_string() const;
+};
+result<endpoint> make_endpoint(const std::string &ip, uint16_t port);
+
+class control_channel {
+public:
+    using receive_fn = std::function<void(std::vector<uint8_t>, const endpoint &)>;
+
+    /* @listen empty: every address. */
+    static result<std::unique_ptr<control_channel>> make(loop &l,
+                                                         const std::vector<std::string> &listen,
+                                                         uint16_t port, receive_fn fn);
+    /* Best effort: what cannot be sent now is lost, as on any network. */
+    void send(const endpoint &to, const std::vector<uint8_t> &bytes);
+
+private:
+    control_channel() = default;
+    result<void> add(loop &l, const endpoint &at, bool v6_only);
+    void receive(int fd);
+
+    receive_fn fn_;
+    std::vector<unique_fd> sockets_;
+    std::vector<int> families_;
+    std::vector<event_source> sources_;
+};
+
+/* A caller whose greeting has arrived; answer() decides. */
+struct caller {
+    unique_fd socket;
+    greeting hello;
+    std::string body; /* ADMIN */
+    endpoint from;
+};
+
+class record_listener {
+public:
+    /* The function owns the caller; it answers with cluster::reply(). */
+    using accept_fn = std::function<void(caller)>;
+
+    static result<std::unique_ptr<record_listener>> make(loop &l,
+                                                         const std::vector<std::string> &listen,
+                                                         uint16_t port, accept_fn fn);
+    ~record_listener();
+    uint64_t refused() const noexcept { return refused_; }
+
+private:
+    struct pending;
+    explicit record_listener(loop &l);
+    result<void> add(const endpoint &at, bool v6_only);
+    void accept_one(int fd);
+    void read_greeting(pending &p);
+    void end(pending &p, const char *why);
+    void expire();
+
+    loop &loop_;
+    accept_fn fn_;
+    std::vector<unique_fd> sockets_;
+    std::vector<event_source> sources_;
+    std::vector<std::unique_ptr<pending>> pending_; /* at most max_pending */
+    event_source timer_;
+    uint64_t refused_ = 0;
+};
+
+/* Sends the answer on a socket that has room for it (it is fresh); false: the peer has gone. */
+bool reply(const unique_fd &socket, const answer &a);
+/* Both ends of a record link: no delay, and a dead peer found by the kernel's own means. */
+void tune_stream(int fd);
+
+/*
+ * Calls a record port: connect, greet, wait for the answer. The callback gets the
+ * socket (blocking again) and the answer's text; never called from within dial().
+ */
+class dialler {
+public:
+    struct granted {
+        unique_fd socket;
+        std::string text;
+    };
+    using done_fn = std::function<void(result<granted>)>;
+
+    dialler(loop &l, std::vector<endpoint> targets, greeting hello, std::string body,
+            duration_t limit, done_fn done);
+    ~dialler();
+    dialler(const dialler &) = delete;
+    dialler &operator=(const dialler &) = delete;
+
+private:
+    void next_target();
+    void ready(uint32_t events);
+    void read_answer();
+    void finish(result<granted> r);
+
+    loop &loop_;
+    std::vector<endpoint> targets_;
+    size_t at_ = 0;
+    std::vector<uint8_t> out_;
+    size_t sent_ = 0;
+    std::vector<uint8_t> in_;
+    std::optional<answer> head_;
+    size_t text_bytes_ = 0;
+    unique_fd socket_;
+    event_source source_;
+    event_source timer_;
+    failure last_;
+    done_fn done_;
+    std::shared_ptr<bool> alive_;
+};
+
+} // namespace harp::cluster

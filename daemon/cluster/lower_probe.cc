@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#include "cluster/lower_probe.hh"
+
+#include "util/fd.hh"
+#include "util/text.hh"
+
+#include <climits>
+#include <dirent.h>
+#include <endian.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/statfs.h>
+#include <cstring>
+#include <thread>
+
+namespace harp::cluster {
+
+namespace {
+
+constexpr size_t head_size = 4096;
+
+/* ext4 (Documentation/filesystems/ext4/super.rst), offsets from the superblock at 1024. */
+constexpr size_t ext4_super = 1024;
+constexpr uint32_t ext4_incompat_recover = 0x4;
+constexpr uint32_t ext4_ro_orphan_present = 0x10000;
+/* XFS version-5 superblock: log-incompat and needsrepair come and go. */
+constexpr uint32_t xfs_incompat_needsrepair = 0x10;
+
+template <typename T>
+T at(const std::string &bytes, size_t off) {
+    T v{};
+    memcpy(&v, bytes.data() + off, sizeof(v));
+    return v;
+}
+
+lower_traits ext4_traits(const std::string &b) {
+    auto le32 = [&](size_t off) { return le32toh(at<uint32_t>(b, ext4_super + off)); };
+    auto le16 = [&](size_t off) { return le16toh(at<uint16_t>(b, ext4_super + off)); };
+    lower_traits t;
+    t["block size"] = fmt::format("{}", 1024u << le32(24));
+    t["inode size"] = fmt::format("{}", le16(88));
+    t["compat features"] = fmt::format("{:#x}", le32(92));
+    t["incompat features"] = fmt::format("{:#x}", le32(96) & ~ext4_incompat_recover);
+    t["ro-compat features"] = fmt::format("{:#x}", le32(100) & ~ext4_ro_orphan_present);
+    t["extra inode bytes"] = fmt::format("{}", le16(0x15e));
+    return t;
+}
+
+lower_traits xfs_traits(const std::string &b) {
+    auto be32 = [&](size_t off) { return be32toh(at<uint32_t>(b, off)); };
+    auto be16 = [&](size_t off) { return be16toh(at<uint16_t>(b, off)); };
+    lower_traits t;
+    t["block size"] = fmt::format("{}", be32(4));
+    t["sector size"] = fmt::format("{}", be16(102));
+    t["inode size"] = fmt::format("{}", be16(104));
+    t["version"] = fmt::format("{:#x}", be16(100));
+    t["directory block log"] = fmt::format("{}", static_cast<unsigned>(b[192]));
+    t["features2"] = fmt::format("{:#x}", be32(200));
+    t["ro-compat features"] = fmt::format("{:#x}", be32(212));
+    t["incompat features"] = fmt::format("{:#x}", be32(216) & ~xfs_incompat_needsrepair);
+    return t;
+}
+
+result<void> only_lost_found(const std::string &dir) {
+    DIR *d = opendir(dir.c_str());
+    if (d == nullptr) {
+        return fail_errno(dir);
+    }
+    std::string found;
+    while (const dirent *e = readdir(d)) {
+        std::string name = e->d_name;
+        if (name != "." && name != ".." && name != "lost+found") {
+            found = name;
+        }
+    }
+    closedir(d);
+    if (!found.empty()) {
+        return fail(EBUSY, fmt::format("the lower is not empty: it holds '{}'. Expected a freshly "
+                                       "made file system",
+                                       found));
+    }
+    return {};
+}
+
+/* In a mount namespace of this thread alone: nobody else ever sees the mount. */
+result<void> look_inside(const std::string &device, const std::string &type,
+                         const std::string &dir) {
+    if (auto r = make_dirs(dir, 0700); !r) {
+        return r;
+    }
+    if (unshare(CLONE_FS | CLONE_NEWNS) < 0 ||
+        mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) < 0) {
+        return fail_errno("mount namespace");
+    }
+    if (mount(device.c_str(), dir.c_str(), type.c_str(), MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC,
+              nullptr) < 0) {
+        return fail(errno, fmt::format("{} does not mount as {}: {}", device, type,
+                                       errno_text(errno)));
+    }
+    auto r = only_lost_found(dir);
+    umount2(dir.c_str(), 0);
+    return r;
+}
+
+} // namespace
+
+result<lower_traits> read_traits(const std::string &b, const std::string &type) {
+    if (b.size() < head_size) {
+        return fail(EINVAL, "the device is too small");
+    }
+    bool is_ext4 = le16toh(at<uint16_t>(b, ext4_super + 56)) == 0xef53;
+    bool is_xfs = b.compare(0, 4, "XFSB") == 0;
+    lower_traits t;
+    if (type == "ext4" && is_ext4) {
+        t = ext4_traits(b);
+    } else if (type == "xfs" && is_xfs) {
+        t = xfs_traits(b);
+    } else {
+        return fail(EINVAL, fmt::format("found {} on the device, expected {}",
+                                        is_ext4  ? "an ext file system"
+                                        : is_xfs ? "XFS"
+                                                 : "no file system that Harp knows",
+                                        type));
+    }
+    t["type"] = type;
+    t["char"] = CHAR_MIN < 0 ? "signed" : "unsigned";
+    return t;
+}
+
+result<lower_traits> probe_lower(const std::string &device, const std::string &type,
+                                 const std::string &scratch_dir) {
+    unique_fd fd(open(device.c_str(), O_RDONLY | O_CLOEXEC));
+    std::string head(head_size, '\0');
+    if (!fd || pread(fd.get(), head.data(), head.size(), 0) != static_cast<ssize_t>(head.size())) {
+        return fail_errno(device);
+    }
+    fd.reset();
+    auto traits = read_traits(head, type);
+    if (!traits) {
+        return fail(traits.error().code, device + ": " + traits.error().text);
+    }
+    result<void> inside;
+    std::thread([&] { inside = look_inside(device, type, scratch_dir); }).join();
+    if (!inside) {
+        return inside.error();
+    }
+    return traits;
+}
+
+std::string compare_lowers(const std::string &name_a, const lower_traits &a,
+                           const std::string &name_b, const lower_traits &b) {
+    std::string out;
+    auto keys = a;
+    keys.insert(b.begin(), b.end());
+    for (const auto &[key, unused] : keys) {
+        auto in = [&](const lower_traits &t) { return t.contains(key) ? t.at(key) : "none"; };
+        if (in(a) != in(b)) {
+            out += fmt::format("{}{}: {} has {}, {} has {}", out.empty() ? "" : "; ", key, name_a,
+                               in(a), name_b, in(b));
+        }
+    }
+    return out;
+}
+
+} // namespace harp::cluster

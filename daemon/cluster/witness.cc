@@ -1,0 +1,549 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#include "cluster/witness.hh"
+
+#include "cluster/channel.hh"
+#include "cluster/records.hh"
+#include "codec.h"
+#include "util/log.hh"
+#include "util/text.hh"
+
+#include <cstring>
+#include <fmt/format.h>
+#include <pthread.h>
+#include <sched.h>
+#include <sys/socket.h>
+
+namespace harp::cluster {
+
+using namespace vsr;
+using namespace std::chrono_literals;
+
+namespace {
+
+/* Records read from the socket and not yet in the file; beyond it the link is not read. */
+constexpr size_t unwritten_max = 32u << 20;
+/* fdatasync this often while records arrive; each makes what is before it durable. */
+constexpr auto sync_interval = 200ms;
+/* One portion of a FETCH. */
+constexpr size_t fill_chunk = 1u << 20;
+
+bool receive_all(int fd, void *data, size_t len) {
+    auto *p = static_cast<uint8_t *>(data);
+    while (len != 0) {
+        ssize_t n = recv(fd, p, len, 0);
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n <= 0) {
+            return false;
+        }
+        p += n;
+        len -= static_cast<size_t>(n);
+    }
+    return true;
+}
+
+time_point_t time_of(__le64 ns) {
+    return time_point_t(std::chrono::nanoseconds(static_cast<int64_t>(le64_to_cpu(ns))));
+}
+
+} // namespace
+
+struct witness::link {
+    unique_fd fd;
+    link_wanted which;
+    std::mutex send_mutex;
+    std::atomic<uint32_t> crc{0};   /* of the last record taken; the chain goes on from it */
+    std::atomic<bool> chained{false};
+    std::atomic<bool> greeted{false}; /* HELLO is out */
+    std::atomic<size_t> unwritten{0};
+    std::mutex room_mutex;
+    std::condition_variable room;
+    std::atomic<bool> over{false};
+};
+
+struct witness::batch {
+    std::vector<uint64_t> bytes;
+    size_t begin = 0;
+    size_t end = 0;
+    index_t last;
+};
+
+struct fill_state {
+    unique_fd fd;
+    log_source source;
+    std::vector<uint64_t> buf;
+    size_t have = 0;
+};
+
+witness::witness(loop &l, witness_config c, hooks h, fetch_fn f, std::unique_ptr<witness_log> log)
+    : loop_(l), config_(std::move(c)), hooks_(std::move(h)), fetch_(std::move(f)),
+      alive_(std::make_shared<bool>(true)), log_(std::move(log)),
+      object_({config_.members, config_.id.self}, *log_),
+      writer_(std::make_unique<worker>("harp-writer")) {
+    sync_thread_ = std::thread([this] { sync_main(); });
+    pthread_setname_np(sync_thread_.native_handle(), "harp-sync");
+}
+
+witness::~witness() {
+    *alive_ = false;
+    stop_ = true;
+    end_link();
+    writer_.reset();
+    sync_wake_.notify_all();
+    sync_thread_.join();
+}
+
+result<std::unique_ptr<witness>> witness::make(loop &l, witness_config c, hooks h, fetch_fn f) {
+    auto log = witness_log::open(c.path, c.size, c.id, c.boot);
+    if (!log) {
+        return log.error();
+    }
+    return std::unique_ptr<witness>(
+            new witness(l, std::move(c), std::move(h), std::move(f), std::move(*log)));
+}
+
+/* A process start is a new life (S1): there is nothing to find. */
+object_report witness::found() {
+    return {};
+}
+
+void witness::post_event(kernel_event e) {
+    loop_.post([this, alive = alive_, e = std::move(e)] {
+        if (*alive) {
+            hooks_.event(e);
+        }
+    });
+}
+
+void witness::flush_events_locked() {
+    for (auto &e : object_.take_events()) {
+        post_event(std::move(e));
+    }
+}
+
+void witness::execute(kernel_command command) {
+    writer_->run([this, command = std::move(command)] {
+        {
+            std::lock_guard lock(object_mutex_);
+            object_.set_space(log_->size() - log_->used(), 0);
+            object_.execute(boottime_now(), command);
+            flush_events_locked();
+            if (const auto *attach = std::get_if<cmd_attach>(&command.body)) {
+                inc_ = attach->inc;
+            }
+        }
+        loop_.post([this, alive = alive_] {
+            if (*alive) {
+                start_fill();
+            }
+        });
+    });
+}
+
+void witness::touch() {
+    {
+        std::lock_guard lock(object_mutex_);
+        object_.touch(boottime_now());
+    }
+    poll();
+}
+
+void witness::poll() {
+    watermarks marks;
+    {
+        std::lock_guard lock(object_mutex_);
+        object_.set_space(log_->size() - log_->used(), 0);
+        object_.tick(boottime_now());
+        marks = object_.marks(boottime_now());
+        flush_events_locked();
+    }
+    post_event(marks);
+}
+
+/* ---- the record link ---- */
+
+void witness::end_link() {
+    if (link_) {
+        link_->over = true;
+        shutdown(link_->fd.get(), SHUT_RDWR);
+        link_->room.notify_all();
+    }
+    if (link_thread_.joinable()) {
+        link_thread_.join();
+    }
+    link_.reset();
+    link_up_ = false;
+}
+
+void witness::drop_link() {
+    end_link();
+}
+
+void witness::give_link(unique_fd socket, link_wanted which) {
+    end_link();
+    link_ = std::make_shared<link>();
+    link_->fd = std::move(socket);
+    link_->which = which;
+    struct timeval limit {2, 0};
+    setsockopt(link_->fd.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
+    link_thread_ = std::thread([this, l = link_] { link_main(l); });
+    pthread_setname_np(link_thread_.native_handle(), "harp-link");
+    /* Promises must not wait for other work on this machine (finding 14). */
+    struct sched_param param {};
+    param.sched_priority = 1;
+    (void)pthread_setschedparam(link_thread_.native_handle(), SCHED_FIFO, &param);
+    /* Behind what is still being written, so that it names the real top. */
+    writer_->run([this, l = link_] { send_hello(l); });
+}
+
+void witness::link_failed(const std::shared_ptr<link> &l, const std::string &why) {
+    if (l->over.exchange(true)) {
+        return;
+    }
+    shutdown(l->fd.get(), SHUT_RDWR);
+    link_up_ = false;
+    post_event(link_changed{l->which.peer, l->which.view, false, why});
+}
+
+void witness::send_hello(const std::shared_ptr<link> &l) {
+    witness_log::tail end = log_->end();
+    harp_wire_hdr h{};
+    harp_wire_hello body{};
+    incarnation_t inc;
+    {
+        std::lock_guard lock(object_mutex_);
+        inc = inc_;
+    }
+    body.top = cpu_to_le64(end.top.value());
+    body.view_of_top = cpu_to_le64(end.view.value());
+    body.crc_of_top = cpu_to_le32(end.crc);
+    h.type = HARP_WIRE_HELLO;
+    memcpy(h.group, config_.id.group.data(), config_.id.group.size());
+    h.lineage = cpu_to_le64(config_.id.lineage.value());
+    h.epoch = cpu_to_le32(config_.id.epoch.value());
+    h.inc = cpu_to_le64(inc.value());
+    h.view = cpu_to_le64(l->which.view.value());
+    h.sender = config_.id.self.value();
+    harp_wire_seal(&h, &body, 0);
+    l->crc = end.crc;
+    l->chained = end.crc != 0;
+    l->greeted = true;
+    std::lock_guard lock(l->send_mutex);
+    if (send(l->fd.get(), &h, sizeof(h), MSG_NOSIGNAL | MSG_MORE) != sizeof(h) ||
+        send(l->fd.get(), &body, sizeof(body), MSG_NOSIGNAL) != sizeof(body)) {
+        link_failed(l, "the primary does not take HELLO");
+    }
+}
+
+void witness::send_ack(const std::shared_ptr<link> &l, const link_ack &ack) {
+    struct {
+        harp_wire_hdr h;
+        harp_wire_ack a;
+    } m{};
+    m.h.type = HARP_WIRE_ACK;
+    memcpy(m.h.group, config_.id.group.data(), config_.id.group.size());
+    m.h.lineage = cpu_to_le64(config_.id.lineage.value());
+    m.h.epoch = cpu_to_le32(config_.id.epoch.value());
+    m.h.inc = cpu_to_le64(ack.inc.value());
+    m.h.view = cpu_to_le64(ack.view.value());
+    m.h.sender = ack.sender.value();
+    m.a.n = cpu_to_le64(ack.n.value());
+    m.a.t = cpu_to_le64(static_cast<uint64_t>(ack.t.time_since_epoch().count()));
+    m.a.promise = cpu_to_le64(ack.promise);
+    m.a.lb = cpu_to_le64(ack.lb.value());
+    m.a.ap = cpu_to_le64(ack.ap.value());
+    m.a.free_bytes = cpu_to_le64(ack.free_bytes);
+    m.a.free_inodes = cpu_to_le64(ack.free_inodes);
+    m.a.flags = cpu_to_le32((ack.promise != 0 ? HARP_ACK_F_PROMISE : 0) |
+                            (ack.no_control ? HARP_ACK_F_NO_CONTROL : 0));
+    harp_wire_seal(&m.h, &m.a, 0);
+    static_assert(sizeof(m) == sizeof(m.h) + sizeof(m.a));
+    std::lock_guard lock(l->send_mutex);
+    if (!l->over && send(l->fd.get(), &m, sizeof(m), MSG_NOSIGNAL) != sizeof(m)) {
+        link_failed(l, "the primary does not take acknowledgements");
+    }
+}
+
+/* Group, lineage, epoch, sender, incarnation, view: in that order (harp_wire.h). */
+const char *witness::check_identity(const link &l, const harp_wire_hdr &h) const {
+    if (memcmp(h.group, config_.id.group.data(), config_.id.group.size()) != 0) {
+        return "message of another group";
+    }
+    if (le64_to_cpu(h.lineage) != config_.id.lineage.value()) {
+        return "message of another lineage";
+    }
+    if (le32_to_cpu(h.epoch) != config_.id.epoch.value()) {
+        return "message of another epoch";
+    }
+    if (slot_t(h.sender) != l.which.peer) {
+        return "message of another sender";
+    }
+    /* Incarnation and view are the object's to judge: they change while a link lives. */
+    return nullptr;
+}
+
+const char *witness::take_records(const std::shared_ptr<link> &l, const harp_wire_hdr &h,
+                                  const uint8_t *body) {
+    harp_wire_rec r{};
+    memcpy(&r, body, sizeof(r));
+    size_t len = le32_to_cpu(h.len) - sizeof(r);
+    batch b;
+    b.bytes.resize((len + 7) / 8);
+    auto *raw = reinterpret_cast<uint8_t *>(b.bytes.data());
+    if (len > HARP_WIRE_BATCH_MAX || !receive_all(l->fd.get(), raw, len)) {
+        return "the link ended within a message";
+    }
+    if (!l->greeted) {
+        return "records before HELLO";
+    }
+    index_t after(le64_to_cpu(r.prev_index));
+    auto run = check_records({raw, len}, after, l->crc, l->chained, config_.id.lineage);
+    if (!run || run->ends.size() != le32_to_cpu(r.nrec)) {
+        log_warning("record link: {}", run ? "count of records is wrong" : run.error().text);
+        return "records that do not check";
+    }
+    link_records shape;
+    shape.sender = slot_t(h.sender);
+    shape.inc = incarnation_t(le64_to_cpu(h.inc));
+    shape.view = view_t(le64_to_cpu(h.view));
+    shape.prev = {after, view_t(le64_to_cpu(r.prev_view))};
+    shape.last = run->last;
+    shape.starts = run->starts;
+    shape.cp = index_t(le64_to_cpu(r.cp));
+    shape.ap = index_t(le64_to_cpu(r.ap));
+    shape.lb = index_t(le64_to_cpu(r.lb));
+    shape.t = time_of(r.t);
+    shape.heard = le64_to_cpu(r.heard);
+    shape.serving = (le32_to_cpu(r.flags) & HARP_REC_F_SERVING) != 0;
+    result<accepted> got = fail(EIO, "");
+    {
+        std::lock_guard lock(object_mutex_);
+        got = object_.accept(boottime_now(), shape);
+        flush_events_locked();
+    }
+    if (!got) {
+        log_warning("record link: {}", got.error().text);
+        return "records that are refused";
+    }
+    if (got->ack) {
+        send_ack(l, *got->ack);
+    }
+    if (got->last < got->first) {
+        return nullptr;
+    }
+    auto at = [&](index_t i) { return i < run->first ? 0 : run->ends[i - run->first]; };
+    b.begin = at(got->first - 1);
+    b.end = at(got->last);
+    b.last = got->last;
+    l->crc = run->crc;
+    l->chained = true;
+    l->unwritten += b.end - b.begin;
+    writer_->run([this, l, b = std::make_shared<batch>(std::move(b))] { write_batch(l, *b); });
+    return nullptr;
+}
+
+void witness::write_batch(const std::shared_ptr<link> &l, const batch &b) {
+    const auto *raw = reinterpret_cast<const uint8_t *>(b.bytes.data());
+    auto r = log_->append(raw + b.begin, b.end - b.begin);
+    std::optional<link_ack> ack;
+    {
+        std::lock_guard lock(object_mutex_);
+        if (r) {
+            ack = object_.stored(boottime_now(), b.last);
+        } else {
+            object_.store_failed(r.error().text);
+        }
+        flush_events_locked();
+    }
+    if (ack) {
+        send_ack(l, *ack);
+    }
+    l->unwritten -= b.end - b.begin;
+    l->room.notify_all();
+    sync_wake_.notify_one();
+}
+
+const char *witness::take_message(const std::shared_ptr<link> &l, const harp_wire_hdr &h,
+                                  const uint8_t *body) {
+    if (const char *why = check_identity(*l, h)) {
+        return why;
+    }
+    switch (h.type) {
+    case HARP_WIRE_REC:
+        if (!link_up_.exchange(true)) {
+            post_event(link_changed{l->which.peer, l->which.view, true, ""});
+        }
+        return take_records(l, h, body);
+    case HARP_WIRE_LEAVE: {
+        std::lock_guard lock(object_mutex_);
+        object_.on_leave(slot_t(h.sender), incarnation_t(le64_to_cpu(h.inc)),
+                         view_t(le64_to_cpu(h.view)));
+        flush_events_locked();
+        return nullptr;
+    }
+    default:
+        return "a message that only a primary takes";
+    }
+}
+
+void witness::link_main(const std::shared_ptr<link> &l) {
+    const char *why = nullptr;
+    while (!l->over && why == nullptr) {
+        harp_wire_hdr h{};
+        alignas(8) uint8_t body[256];
+        if (!receive_all(l->fd.get(), &h, sizeof(h))) {
+            why = "the primary hung up";
+            break;
+        }
+        if (harp_wire_check_header(&h, &why) != 0) {
+            break;
+        }
+        uint32_t size = harp_wire_body_size(h.type);
+        if (size > sizeof(body) || size > le32_to_cpu(h.len)) {
+            why = "a message of a wrong length";
+            break;
+        }
+        if (!receive_all(l->fd.get(), body, size)) {
+            why = "the link ended within a message";
+            break;
+        }
+        if (harp_wire_check_body(&h, body, &why) != 0) {
+            break;
+        }
+        why = take_message(l, h, body);
+        std::unique_lock lock(l->room_mutex);
+        l->room.wait_for(lock, 1s, [&] { return l->over || l->unwritten < unwritten_max; });
+    }
+    if (why != nullptr && !l->over) {
+        refused_++;
+    }
+    link_failed(l, why != nullptr ? why : "dropped");
+}
+
+/* ---- filling up while adopting (V6) ---- */
+
+void witness::start_fill() {
+    if (filling_) {
+        return;
+    }
+    std::optional<log_source> want;
+    {
+        std::lock_guard lock(object_mutex_);
+        want = object_.wants();
+    }
+    if (!want) {
+        return;
+    }
+    filling_ = true;
+    fetch_(*want, [this, alive = alive_, want = *want](result<unique_fd> fd) {
+        if (!*alive) {
+            return;
+        }
+        if (!fd) {
+            filling_ = false;
+            log_warning("cannot fetch records {} to {}: {}", want.first.value(), want.last.value(),
+                        fd.error().text);
+            return; /* asked again with the core's next adopt */
+        }
+        auto f = std::make_shared<fill_state>();
+        f->fd = std::move(*fd);
+        f->source = want;
+        f->buf.resize((fill_chunk + HARP_REC_MAX) / 8 + 1);
+        struct timeval limit {1, 0};
+        setsockopt(f->fd.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+        writer_->run([this, f] { fill_some(f); });
+    });
+}
+
+/*
+ * One portion, then again behind whatever else the writer was asked meanwhile: a
+ * fence must not wait for a whole log.
+ */
+void witness::fill_some(std::shared_ptr<fill_state> f) {
+    auto *raw = reinterpret_cast<uint8_t *>(f->buf.data());
+    bool eof = false;
+    while (f->have < fill_chunk && !eof) {
+        ssize_t n = recv(f->fd.get(), raw + f->have, f->buf.size() * 8 - f->have, 0);
+        eof = n <= 0;
+        f->have += n > 0 ? static_cast<size_t>(n) : 0;
+    }
+    /* Up to the last whole record. */
+    size_t whole = 0;
+    const char *why = "";
+    while (f->have - whole >= sizeof(harp_rec_hdr) &&
+           harp_rec_check_header(raw + whole, f->have - whole, &why) == 0 &&
+           le32_to_cpu(reinterpret_cast<harp_rec_hdr *>(raw + whole)->len) <= f->have - whole) {
+        whole += le32_to_cpu(reinterpret_cast<harp_rec_hdr *>(raw + whole)->len);
+    }
+    witness_log::tail end = log_->end();
+    auto run = check_records({raw, whole}, end.top, end.crc, end.crc != 0, config_.id.lineage);
+    result<accepted> got = fail(EBADMSG, run ? "nothing came" : run.error().text);
+    if (run && whole != 0) {
+        std::lock_guard lock(object_mutex_);
+        got = object_.accept_fill(boottime_now(), f->source.member, {end.top, end.view}, run->last,
+                                  run->starts);
+    }
+    bool more = false;
+    if (got && got->first <= got->last) {
+        size_t len = run->ends[got->last - run->first];
+        auto r = log_->append(raw, len);
+        std::lock_guard lock(object_mutex_);
+        r ? (void)object_.stored(boottime_now(), got->last) : object_.store_failed(r.error().text);
+        more = r.ok() && !eof && got->last < f->source.last;
+        flush_events_locked();
+    } else {
+        log_warning("fetched records are not taken: {}", got ? "not wanted" : got.error().text);
+    }
+    sync_wake_.notify_one();
+    if (more) {
+        memmove(raw, raw + whole, f->have - whole);
+        f->have -= whole;
+        writer_->run([this, f] { fill_some(f); });
+        return;
+    }
+    loop_.post([this, alive = alive_] {
+        if (*alive) {
+            filling_ = false;
+            start_fill();
+        }
+    });
+}
+
+/* ---- sync ---- */
+
+void witness::sync_main() {
+    std::unique_lock lock(sync_mutex_);
+    while (!stop_) {
+        sync_wake_.wait_for(lock, sync_interval);
+        if (!log_->dirty()) {
+            continue;
+        }
+        auto upto = log_->sync();
+        std::lock_guard object_lock(object_mutex_);
+        if (upto) {
+            object_.set_lb(*upto);
+        } else {
+            object_.store_failed(upto.error().text);
+        }
+        flush_events_locked();
+    }
+}
+
+knl::replica_facts witness::facts() const {
+    knl::replica_facts f;
+    f.present = true;
+    f.region = "file";
+    f.ring_used = log_->used();
+    f.ring_size = log_->size() - HARP_REGION_RING_OFF;
+    f.refused = refused_;
+    f.link_up = link_up_;
+    return f;
+}
+
+void witness::destroy(std::function<void(result<void>)> done) {
+    end_link();
+    loop_.post([done = std::move(done)] { done({}); });
+}
+
+} // namespace harp::cluster

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The witness's log: one preallocated file, laid out like a log region
+ * (harp_region.h), except that records never wrap (a promoted witness discards
+ * nothing, rule D2) and that each header copy is followed, at +512, by what a file must
+ * know beside: the boot it was written in, what of it was fsynced, and the VIEW record
+ * of `formed`.
+ *
+ * A record counts as stored when write(2) has returned: it then outlives this
+ * process. sync() makes it outlive the machine. Both keep their order by themselves: a
+ * mutex inside protects positions, never held over fdatasync.
+ */
+#pragma once
+
+#include "util/fd.hh"
+#include "vsr/object.hh"
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+namespace harp::cluster {
+
+struct witness_log_id {
+    vsr::group_id group{};
+    lineage_t lineage;
+    epoch_t epoch;
+    slot_t self;
+};
+
+/* A header copy and what follows it, as found in a file; also for harpctl. */
+struct witness_header {
+    vsr::log_header header;
+    uint32_t anchor_crc = 0;
+    uint64_t seq = 0;
+    uint64_t file_size = 0;
+    std::string boot_id;
+    index_t fsynced;
+};
+
+class witness_log final : public vsr::log_store {
+public:
+    /* @boot: the kernel's boot id; tests give their own. */
+    static result<std::unique_ptr<witness_log>> open(const std::string &path, uint64_t size,
+                                                     witness_log_id id, std::string boot);
+
+    vsr::log_found inspect() override;
+    result<void> store_header(const vsr::log_header &header) override;
+    result<void> cut_after(index_t top) override;
+    result<void> restart_at(index_t base, view_t anchor_view) override;
+    result<void> append_view(const vsr::view_record &record) override;
+
+    /* Whole records that follow the top, checked by the caller with the codec. */
+    result<void> append(const uint8_t *bytes, size_t len);
+    /* Everything appended before the call is durable when it returns; the new fsynced. */
+    result<index_t> sync();
+    bool dirty() const;
+
+    struct tail {
+        index_t top;
+        view_t view; /* of top; of the anchor when empty */
+        uint32_t crc = 0;
+    };
+    tail end() const;
+    uint64_t used() const;
+    uint64_t size() const noexcept { return size_; }
+    /* Whole records from @first on, up to @max bytes but at least one. */
+    result<std::vector<uint8_t>> read(index_t first, index_t last, size_t max) const;
+
+private:
+    witness_log() = default;
+    result<void> write_header_locked();
+    result<void> write_end_locked();
+    bool load_header(vsr::log_found &out);
+    void walk(vsr::log_found &out);
+    result<void> append_locked(const uint8_t *bytes, size_t len);
+
+    mutable std::mutex mutex_;
+    unique_fd fd_;
+    uint64_t size_ = 0;
+    witness_log_id id_;
+    std::string boot_;
+    vsr::log_header header_;
+    uint32_t anchor_crc_ = 0;
+    uint64_t seq_ = 0;
+    index_t fsynced_;
+    index_t cut_to_; /* lowest cut since the sync that runs began */
+    index_t base_{1}; /* of offsets_; the header's may already be the next one */
+    index_t top_;
+    view_t top_view_;
+    uint32_t top_crc_ = 0;
+    std::vector<uint64_t> offsets_; /* of base .. top, and the end */
+    bool dirty_ = false;
+};
+
+/* The newer good header of a witness file; for harpctl log show. */
+result<witness_header> read_witness_header(int fd, uint64_t size);
+
+} // namespace harp::cluster

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Records of a log, decoded for people or programs: from the kernel, from a
+ * witness's file, or from a dump of a region; the latter two share their layout.
+ */
+#pragma once
+
+#include "util/result.hh"
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+
+namespace harp::ctl {
+
+/* One record, its bytes whole; false: enough. */
+using record_fn = std::function<bool(std::span<const uint8_t>)>;
+
+/* One line of text, or one object of JSON, without a newline. */
+result<std::string> describe_record(std::span<const uint8_t> bytes, bool json);
+
+struct region_summary {
+    std::string text; /* the header in one line */
+    std::string end;  /* why the walk ended */
+};
+/* I9: everything is checked; what does not check ends the walk and is named. */
+result<region_summary> walk_region(std::span<const uint8_t> region, uint64_t from,
+                                   const record_fn &fn);
+/* Maps @path (a file or a device) and walks it. */
+result<region_summary> walk_file(const std::string &path, uint64_t from, const record_fn &fn);
+
+} // namespace harp::ctl

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#include "ctl/status.hh"
+
+#include "util/text.hh"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+#include <vector>
+
+namespace harp::ctl {
+
+using json = nlohmann::json;
+
+namespace {
+
+std::string text_of(const json &j, const char *key) {
+    auto it = j.find(key);
+    return it != j.end() && it->is_string() ? it->get<std::string>() : std::string();
+}
+
+uint64_t number_of(const json &j, const char *key) {
+    auto it = j.find(key);
+    return it != j.end() && it->is_number_unsigned() ? it->get<uint64_t>() : 0;
+}
+
+bool flag_of(const json &j, const char *key) {
+    auto it = j.find(key);
+    return it != j.end() && it->is_boolean() && it->get<bool>();
+}
+
+/* "12 ms", "3 s", "never"; with several networks the best, and how many are silent. */
+std::string heard(const json &member) {
+    if (flag_of(member, "self")) {
+        return "here";
+    }
+    int64_t best = -1;
+    size_t silent = 0;
+    size_t all = 0;
+    for (const json &n : member.value("networks", json::array())) {
+        int64_t ms = n.value("heard_ms", static_cast<int64_t>(-1));
+        all++;
+        silent += ms < 0 || ms > 3000 ? 1 : 0;
+        best = ms >= 0 && (best < 0 || ms < best) ? ms : best;
+    }
+    std::string out = best < 0        ? "never heard"
+                      : best < 10000 ? fmt::format("{} ms ago", best)
+                                     : fmt::format("{} s ago", best / 1000);
+    if (all > 1 && silent != 0 && silent != all) {
+        out += fmt::format(" ({} of {} networks silent)", silent, all);
+    }
+    return out;
+}
+
+/* What a member does in the view, whoever it was made to be. */
+std::string does(const json &group, const json &member) {
+    std::string name = text_of(member, "name");
+    std::string text = name == text_of(group, "primary") ? "primary"
+                       : name == text_of(group, "backup") ? "backup"
+                                                          : "-";
+    return flag_of(member, "serving") || (flag_of(member, "self") && flag_of(group, "serving"))
+                   ? text + ", serves"
+                   : text;
+}
+
+void member_lines(const json &group, std::vector<std::array<std::string, 5>> &rows) {
+    for (const json &m : group.value("members", json::array())) {
+        const json &log = flag_of(m, "self") && group.contains("log") ? group["log"] : m;
+        rows.push_back({text_of(m, "name"), text_of(m, "kind"), does(group, m),
+                        log.contains("top")
+                                ? fmt::format("{}/{}/{}/{}", number_of(log, "top"),
+                                              number_of(log, "cp"), number_of(log, "ap"),
+                                              number_of(log, "lb"))
+                                : "-",
+                        heard(m)});
+    }
+}
+
+std::string group_block(const json &g) {
+    std::string out = fmt::format("{}: {}\n", text_of(g, "name"), text_of(g, "headline"));
+    std::vector<std::array<std::string, 5>> rows = {
+            {"MEMBER", "MADE AS", "IN VIEW " + std::to_string(number_of(g, "view")),
+             "TOP/CP/AP/LB", "HEARD"}};
+    member_lines(g, rows);
+    std::array<size_t, 5> width{};
+    for (const auto &row : rows) {
+        for (size_t i = 0; i < row.size(); i++) {
+            width[i] = std::max(width[i], row[i].size());
+        }
+    }
+    for (const auto &row : rows) {
+        if (rows.size() == 1) {
+            break;
+        }
+        std::string line = " ";
+        for (size_t i = 0; i < row.size(); i++) {
+            line += fmt::format(" {:<{}} ", row[i], width[i]);
+        }
+        line.erase(line.find_last_not_of(' ') + 1);
+        out += line + "\n";
+    }
+    const json &service = g.value("service", json::object());
+    const json &replica = g.value("replica", json::object());
+    auto say = [&](const char *what, const std::string &text) {
+        if (!text.empty()) {
+            out += fmt::format("  {:<12} {}\n", what, text);
+        }
+    };
+    say("not serving:", text_of(g, "why_not_serving"));
+    say("service:", text_of(service, "state") == "on" ? text_of(service, "text") : "");
+    say("trouble:", text_of(service, "trouble"));
+    if (number_of(replica, "ring_size") != 0) {
+        say("log:", fmt::format("{} of {} in {}", format_size(number_of(replica, "ring_used")),
+                                format_size(number_of(replica, "ring_size")),
+                                text_of(replica, "region")));
+    }
+    say("replica:", text_of(replica, "trouble"));
+    say("beware:", text_of(g, "not_survived"));
+    say("do:", text_of(g, "advice"));
+    return out;
+}
+
+} // namespace
+
+std::string status_table(const std::string &text, const std::string &group) {
+    json j = json::parse(text, nullptr, false);
+    if (!j.is_object()) {
+        return "harpd's answer cannot be read\n";
+    }
+    std::string out;
+    for (const json &g : j.value("groups", json::array())) {
+        if (group.empty() || text_of(g, "name") == group) {
+            out += (out.empty() ? "" : "\n") + group_block(g);
+        }
+    }
+    return out.empty() ? "no groups\n" : out;
+}
+
+} // namespace harp::ctl

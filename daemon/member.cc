@@ -1,0 +1,597 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#include "member.hh"
+
+#include "cluster/records.hh"
+#include "util/log.hh"
+#include "util/text.hh"
+#include "vsr/wire.hh"
+
+#include <algorithm>
+#include <filesystem>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+#include <sys/socket.h>
+
+namespace harp {
+
+using namespace vsr;
+using namespace std::chrono_literals;
+using json = nlohmann::json;
+
+namespace {
+
+constexpr duration_t link_retry_after = 100ms;
+constexpr duration_t link_dial_limit = 2s;
+constexpr duration_t fetch_dial_limit = 3s;
+
+/* Waits scale with Δ: what suits 2 s would be an age for 300 ms. */
+timings timings_of(const config::group_config &g) {
+    timings t;
+    t.promise = std::chrono::milliseconds(g.promise_ms);
+    t.detect = std::chrono::milliseconds(g.detect_ms);
+    auto scaled = [&](duration_t d) { return std::max<duration_t>(d * g.promise_ms / 2000, 50ms); };
+    t.wait = scaled(t.wait);
+    t.wait_extra = scaled(t.wait_extra);
+    t.window = std::max<duration_t>(scaled(t.window), 1s);
+    t.third = scaled(t.third);
+    t.retry = std::min<duration_t>(scaled(t.retry), 200ms);
+    t.status_interval = std::min<duration_t>(scaled(t.status_interval), 500ms);
+    return t;
+}
+
+vsr::config core_config(const disk_state &disk, const config::group_config &g) {
+    vsr::config c;
+    c.group = disk.group;
+    c.members = disk.members;
+    c.self = disk.self;
+    c.times = timings_of(g);
+    return c;
+}
+
+} // namespace
+
+group_member::group_member(member_env env, config::group_config group, slot_t self, disk_state disk)
+    : env_(std::move(env)), group_(std::move(group)), self_(self), disk_(std::move(disk)),
+      state_(env_.state_dir + "/" + group_.name), alive_(std::make_shared<bool>(true)),
+      disk_worker_(std::make_unique<worker>("harp-state")),
+      fetch_worker_(std::make_unique<worker>("harp-fetch")) {
+    for (size_t i = 0; i < peers_.size(); i++) {
+        peers_[i].heard.resize(group_.members[i].addresses.size());
+    }
+    poll_ms_ = std::clamp<uint64_t>(group_.promise_ms / 8, 25, 250);
+}
+
+group_member::~group_member() {
+    *alive_ = false;
+    disk_worker_.reset();
+    fetch_worker_.reset();
+    dialler_.reset();
+    fetch_dialler_.reset();
+    backend_.replica.reset();
+    backend_.service.reset();
+}
+
+result<std::unique_ptr<group_member>> group_member::make(member_env env, config::group_config group,
+                                             slot_t self) {
+    cluster::state_file state(env.state_dir + "/" + group.name);
+    auto disk = state.load();
+    if (!disk) {
+        return fail(disk.error().code,
+                    fmt::format("the state of group {} cannot be read: {}", group.name,
+                                disk.error().text));
+    }
+    if (!state.warning().empty()) {
+        log_warning("{}: one copy of the state is bad, the other is used: {}", group.name,
+                    state.warning());
+    }
+    if (group.uuid && *group.uuid != disk->group) {
+        return fail(EINVAL, fmt::format("{}: uuid is not that of the group as it was created, {}",
+                                        group.file, format_uuid(disk->group)));
+    }
+    for (size_t i = 0; i < member_count; i++) {
+        if (disk->members[i].name != group.members[i].name) {
+            return fail(EINVAL, fmt::format("{}: member {} was created as '{}', found '{}'",
+                                            group.file, i, disk->members[i].name,
+                                            group.members[i].name));
+        }
+    }
+    std::unique_ptr<group_member> out(new group_member(std::move(env), std::move(group), self, *disk));
+    /* The writer's copy knows the sequence number. */
+    (void)out->state_.load();
+    if (auto r = out->begin(); !r) {
+        return r.error();
+    }
+    return out;
+}
+
+result<void> group_member::begin() {
+    backend_request r;
+    r.events = env_.events;
+    r.group = &group_;
+    r.self = self_;
+    r.disk = disk_;
+    r.state_dir = env_.state_dir + "/" + group_.name;
+    r.run_dir = env_.run_dir;
+    r.hooks.event = [this](const kernel_event &e) { on_kernel(e); };
+    r.hooks.log_high = [this](unsigned percent) {
+        log_warning("{}: the log is {} % full", group_.name, percent);
+    };
+    r.fetch = [this](const log_source &s, auto done) { dial_fetch(s, std::move(done)); };
+    r.progress = [this](const service::step_report &s) { service_step(s); };
+    r.trouble = [this](const failure &f) {
+        service_trouble_ = f.text;
+        log_error("{}: service: {}", group_.name, f.text);
+    };
+    auto made = env_.make_backend(r);
+    if (!made) {
+        return made.error();
+    }
+    backend_ = std::move(*made);
+    object_report found = backend_.replica->found();
+    core_ = std::make_unique<vsr::core>(core_config(disk_, group_), disk_, found, boottime_now());
+    tick_ = env_.events->timer([this] {
+        core_->tick(boottime_now());
+        carry_out();
+    });
+    poll_ = env_.events->timer([this] {
+        backend_.replica->poll();
+        poll_.set_time(boottime_now() + std::chrono::milliseconds(poll_ms_));
+    });
+    second_ = env_.events->timer([this] { beat_second(); });
+    link_timer_ = env_.events->timer([this] { dial_link(); });
+    service_timer_ = env_.events->timer([this] {
+        if (service_wanted_ && service_ == service_phase::off) {
+            serve(service_view_);
+        }
+    });
+    poll_.set_time(boottime_now());
+    second_.set_time(boottime_now());
+    carry_out();
+    return {};
+}
+
+/* ---- carrying out ---- */
+
+void group_member::carry_out() {
+    if (carrying_) {
+        return; /* whoever is carrying out takes the rest, too */
+    }
+    carrying_ = true;
+    for (;;) {
+        output out = core_->take_output();
+        if (out.empty()) {
+            break;
+        }
+        for (const auto &n : out.notes) {
+            log_line(n.severity == note::level::error     ? log_level::error
+                     : n.severity == note::level::warning ? log_level::warning
+                                                          : log_level::info,
+                     group_.name + ": " + n.text);
+        }
+        if (out.persist) {
+            persist(std::move(*out.persist));
+        }
+        for (const auto &m : out.messages) {
+            send(m);
+        }
+        if (out.link) {
+            set_link(*out.link);
+        }
+        for (auto &k : out.kernel) {
+            const auto *adopt = std::get_if<cmd_adopt>(&k.body);
+            if (adopt != nullptr && adopt->what.record.primary.slot != self_) {
+                /* Parked operations may hold records that are to be cut (G3). */
+                give_up("another member is to be primary");
+            }
+            backend_.replica->execute(std::move(k));
+        }
+        for (const auto &s : out.service) {
+            if (const auto *on = std::get_if<service_serve>(&s)) {
+                serve(on->view);
+            } else if (const auto *off = std::get_if<service_give_up>(&s)) {
+                give_up(off->reason);
+            } else if (const auto *drain = std::get_if<service_drain>(&s)) {
+                give_up("switchover", [this, token = drain->token] {
+                    core_->on_service(boottime_now(), service_drained{token});
+                    carry_out();
+                });
+            }
+        }
+        if (out.status_changed) {
+            tell_transition();
+            env_.status_changed();
+        }
+    }
+    carrying_ = false;
+    arm();
+}
+
+void group_member::arm() {
+    tick_.set_time(core_->next_deadline());
+}
+
+void group_member::beat_second() {
+    backend_.replica->touch();
+    if (link_ && link_->connects && !link_given_ && !dialler_) {
+        dial_link();
+    }
+    second_.set_time(boottime_now() + 1s);
+}
+
+std::vector<cluster::endpoint> group_member::endpoints(slot_t peer, uint16_t port) const {
+    std::vector<cluster::endpoint> out;
+    for (const auto &ip : group_.members[peer.value()].addresses) {
+        auto e = cluster::make_endpoint(ip, port);
+        if (e) {
+            out.push_back(*e);
+        }
+    }
+    return out;
+}
+
+void group_member::send(const outgoing &out) {
+    auto bytes = encode(out.msg);
+    for (const auto &to : endpoints(out.to, group_.members[out.to.value()].control_port)) {
+        env_.control->send(to, bytes);
+    }
+}
+
+void group_member::persist(disk_write write) {
+    disk_worker_->run([this, alive = alive_, write = std::move(write)] {
+        disk_done done{write.token, state_.store(write.state)};
+        env_.events->post([this, alive, done] {
+            if (*alive) {
+                core_->on_disk(boottime_now(), done);
+                carry_out();
+            }
+        });
+    });
+}
+
+void group_member::on_kernel(const kernel_event &event) {
+    if (const auto *link = std::get_if<link_changed>(&event)) {
+        if (!link->up && link_ && link_->view == link->view) {
+            link_given_ = false;
+            dial_link();
+        }
+    }
+    if (const auto *marks = std::get_if<watermarks>(&event)) {
+        last_marks_ = *marks;
+    }
+    core_->on_kernel(boottime_now(), event);
+    carry_out();
+}
+
+bool group_member::is_peer_address(slot_t peer, const cluster::endpoint &from, size_t *network) const {
+    const auto &list = group_.members[peer.value()].addresses;
+    for (size_t i = 0; i < list.size(); i++) {
+        auto e = cluster::make_endpoint(list[i], 0);
+        if (e && e->same_host(from)) {
+            *network = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+void group_member::on_control(const message &msg, const cluster::endpoint &from) {
+    size_t network = 0;
+    slot_t sender = msg.header.sender;
+    if (sender.value() >= member_count || sender == self_ ||
+        !is_peer_address(sender, from, &network)) {
+        foreign_++;
+        return;
+    }
+    auto &p = peers_[sender.value()];
+    p.heard[network] = boottime_now();
+    if (const auto *beat = std::get_if<status_beat>(&msg.body)) {
+        p.beat = *beat;
+        p.formed = msg.header.view;
+    }
+    core_->step(boottime_now(), msg);
+    carry_out();
+}
+
+/* ---- links ---- */
+
+cluster::greeting group_member::greet(cluster::greeting_kind kind) const {
+    cluster::greeting g;
+    g.kind = kind;
+    g.sender = self_;
+    g.group = disk_.group;
+    g.lineage = disk_.lineage;
+    g.epoch = disk_.epoch;
+    g.inc = core_->disk().inc;
+    return g;
+}
+
+void group_member::set_link(const std::optional<link_wanted> &wanted) {
+    if (link_ == wanted) {
+        return;
+    }
+    dialler_.reset();
+    link_ = wanted;
+    link_given_ = false;
+    if (!wanted) {
+        backend_.replica->drop_link();
+        return;
+    }
+    dial_link();
+}
+
+void group_member::dial_link() {
+    if (!link_ || !link_->connects || link_given_ || dialler_) {
+        return;
+    }
+    auto hello = greet(cluster::greeting_kind::link);
+    hello.view = link_->view;
+    uint16_t port = group_.members[link_->peer.value()].record_port;
+    dialler_ = std::make_unique<cluster::dialler>(
+            *env_.events, endpoints(link_->peer, port), hello, "", link_dial_limit,
+            [this, which = *link_](result<cluster::dialler::granted> r) {
+                dialler_.reset();
+                if (!link_ || *link_ != which) {
+                    return;
+                }
+                if (r) {
+                    cluster::tune_stream(r->socket.get());
+                    link_given_ = true;
+                    backend_.replica->give_link(std::move(r->socket), which);
+                    return;
+                }
+                log_debug("{}: link to {}: {}", group_.name, peer_name(which.peer),
+                          r.error().text);
+                link_timer_.set_time(boottime_now() + link_retry_after);
+            });
+}
+
+void group_member::on_caller(cluster::caller who) {
+    size_t network = 0;
+    if (who.hello.sender == self_ || !is_peer_address(who.hello.sender, who.from, &network)) {
+        foreign_++;
+        cluster::reply(who.socket, {EACCES, "not the address of that member"});
+        return;
+    }
+    if (who.hello.lineage != disk_.lineage || who.hello.epoch != disk_.epoch ||
+        who.hello.inc < core_->disk().peer_inc[who.hello.sender.value()]) {
+        cluster::reply(who.socket, {ESTALE, "another lineage, epoch or an earlier incarnation"});
+        return;
+    }
+    if (who.hello.kind == cluster::greeting_kind::fetch) {
+        serve_fetch(std::move(who));
+    } else {
+        accept_link(std::move(who));
+    }
+}
+
+void group_member::accept_link(cluster::caller who) {
+    bool wanted = link_ && !link_->connects && link_->peer == who.hello.sender &&
+                  link_->view == who.hello.view;
+    if (!wanted) {
+        cluster::reply(who.socket, {EAGAIN, "no link of that view is wanted here now"});
+        return;
+    }
+    if (!cluster::reply(who.socket, {})) {
+        return;
+    }
+    cluster::tune_stream(who.socket.get());
+    link_given_ = true;
+    backend_.replica->give_link(std::move(who.socket), *link_);
+}
+
+void group_member::serve_fetch(cluster::caller who) {
+    if (!backend_.read_log || fetch_worker_->pending() > 2) {
+        cluster::reply(who.socket, {EAGAIN, "no records to give now"});
+        return;
+    }
+    if (!cluster::reply(who.socket, {})) {
+        return;
+    }
+    cluster::tune_stream(who.socket.get());
+    auto caller = std::make_shared<cluster::caller>(std::move(who));
+    fetch_worker_->run([read = backend_.read_log, caller, name = group_.name] {
+        struct timeval limit {5, 0};
+        setsockopt(caller->socket.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
+        index_t at = caller->hello.first;
+        while (at <= caller->hello.last) {
+            auto bytes = read(at, caller->hello.last);
+            if (!bytes || bytes->empty()) {
+                log_warning("{}: FETCH from {}: {}", name, at.value(),
+                            bytes ? "no record" : bytes.error().text);
+                return;
+            }
+            size_t sent = 0;
+            while (sent < bytes->size()) {
+                ssize_t n = ::send(caller->socket.get(), bytes->data() + sent,
+                                   bytes->size() - sent, MSG_NOSIGNAL);
+                if (n <= 0) {
+                    return;
+                }
+                sent += static_cast<size_t>(n);
+            }
+            at = at + cluster::count_records(*bytes);
+        }
+    });
+}
+
+void group_member::dial_fetch(const log_source &source, std::function<void(result<unique_fd>)> done) {
+    auto hello = greet(cluster::greeting_kind::fetch);
+    hello.first = source.first;
+    hello.last = source.last;
+    uint16_t port = group_.members[source.member.value()].record_port;
+    fetch_dialler_ = std::make_unique<cluster::dialler>(
+            *env_.events, endpoints(source.member, port), hello, "", fetch_dial_limit,
+            [this, done = std::move(done)](result<cluster::dialler::granted> r) {
+                fetch_dialler_.reset();
+                if (r) {
+                    done(std::move(r->socket));
+                } else {
+                    done(r.error());
+                }
+            });
+}
+
+/* ---- service ---- */
+
+void group_member::serve(view_t view) {
+    service_wanted_ = true;
+    service_view_ = view;
+    if (service_ == service_phase::stopping || service_ == service_phase::starting) {
+        return; /* when that is done it is looked at again */
+    }
+    log_event("serving", group_.name, {{"view", fmt::to_string(view.value())}});
+    service_ = service_phase::starting;
+    backend_.service->start({}, [this, alive = alive_, view](const result<void> &r) {
+        if (!*alive || service_ != service_phase::starting) {
+            return;
+        }
+        if (!r) {
+            service_trouble_ = r.error().text;
+            log_error("{}: the service does not start: {}", group_.name, r.error().text);
+            service_ = service_phase::off;
+            if (service_wanted_ && r.error().code != ECANCELED) {
+                /* A primary without a service serves nobody: try again, and say so. */
+                service_timer_.set_time(boottime_now() + 1s);
+            }
+            return;
+        }
+        service_trouble_.clear();
+        service_ = service_phase::on;
+        log_event("addresses-up", group_.name, {{"view", fmt::to_string(view.value())}});
+        env_.status_changed();
+        if (service_view_ != view && service_wanted_) {
+            serve(service_view_);
+        }
+    });
+}
+
+void group_member::give_up(const std::string &reason, std::function<void()> then) {
+    service_wanted_ = false;
+    if (service_ == service_phase::off && !then) {
+        return;
+    }
+    log_event("giving-up", group_.name, {{"why", reason}});
+    service_ = service_phase::stopping;
+    backend_.service->stop([this, alive = alive_, then](const result<void> &r) {
+        if (!*alive) {
+            return;
+        }
+        if (!r) {
+            service_trouble_ = r.error().text;
+            log_error("{}: the service does not stop: {}", group_.name, r.error().text);
+        } else {
+            log_event("given-up", group_.name, {});
+        }
+        service_ = service_phase::off;
+        if (then) {
+            then();
+        }
+        if (service_wanted_) {
+            serve(service_view_);
+        }
+    });
+}
+
+void group_member::service_step(const service::step_report &step) {
+    auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(step.took).count();
+    log_event("step", group_.name,
+              {{"step", step.name},
+               {"ms", fmt::to_string(ms)},
+               {"code", fmt::to_string(step.code)},
+               {"text", step.text}});
+}
+
+/* ---- the timeline ---- */
+
+void group_member::tell_transition() {
+    member_state now = core_->state();
+    status_report s = core_->status(boottime_now());
+    std::string view = fmt::to_string(s.view.value());
+    if (now == member_state::proposing && told_state_ != now) {
+        bool was_in = told_state_ == member_state::backing_up ||
+                      told_state_ == member_state::serving || told_state_ == member_state::waiting;
+        if (was_in) {
+            log_event("detected", group_.name, {{"why", s.why_not_serving}, {"view", view}});
+        }
+        log_event("proposed", group_.name, {{"view", view}});
+    }
+    bool in_view = now == member_state::waiting || now == member_state::serving ||
+                   now == member_state::backing_up;
+    if (in_view && s.view != told_view_) {
+        told_view_ = s.view;
+        log_event("view-formed", group_.name,
+                  {{"view", view},
+                   {"primary", s.primary ? peer_name(*s.primary) : "none"},
+                   {"backup", s.backup ? peer_name(*s.backup) : "none"}});
+    }
+    if (now != told_state_) {
+        log_event("state", group_.name,
+                  {{"from", std::string(to_string(told_state_))},
+                   {"to", std::string(to_string(now))},
+                   {"view", view}});
+        told_state_ = now;
+    }
+}
+
+const std::string &group_member::peer_name(slot_t slot) const {
+    return group_.members[slot.value()].name;
+}
+
+/* ---- requests ---- */
+
+result<void> group_member::switchover(const std::string &to) {
+    auto slot = to.empty() ? std::nullopt : group_.slot_of(to);
+    if (!to.empty() && !slot) {
+        return fail(EINVAL, fmt::format("'{}' is no member of {}", to, group_.name));
+    }
+    if (!slot) {
+        auto s = core_->status(boottime_now());
+        if (!s.backup) {
+            return fail(EPERM, "there is no backup to hand over to");
+        }
+        slot = s.backup;
+    }
+    auto r = core_->request(boottime_now(), want_switchover{*slot});
+    carry_out();
+    return r;
+}
+
+void group_member::leave() {
+    (void)core_->request(boottime_now(), want_leave{});
+    carry_out();
+}
+
+bool group_member::serving() const {
+    return core_->status(boottime_now()).serving;
+}
+
+bool group_member::quiet() const {
+    auto s = core_->state();
+    return (s == member_state::leaving || s == member_state::failed) &&
+           service_ == service_phase::off;
+}
+
+void group_member::dissolve(std::function<void(result<void>)> done) {
+    leave();
+    service_wanted_ = false;
+    service_ = service_phase::stopping;
+    backend_.service->teardown([this, alive = alive_, done](const result<void> &down) {
+        if (!*alive) {
+            return;
+        }
+        backend_.replica->destroy([this, alive, done, down](result<void> r) {
+            if (!*alive) {
+                return;
+            }
+            if (!down || !r) {
+                done(fail(EBUSY, !down ? down.error().text : r.error().text));
+                return;
+            }
+            std::error_code ec;
+            std::filesystem::remove_all(env_.state_dir + "/" + group_.name, ec);
+            done(ec ? result<void>(fail(ec.value(), ec.message())) : result<void>());
+        });
+    });
+}
+
+} // namespace harp

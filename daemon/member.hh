@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * One group on this machine: the view-change core tied to its replica object, its
+ * disk state, its peers and its service. It decides nothing by itself; it carries out
+ * what the core puts out and feeds back what comes of it.
+ */
+#pragma once
+
+#include "backend.hh"
+#include "cluster/channel.hh"
+#include "cluster/state_file.hh"
+#include "config/group.hh"
+#include "knl/replica.hh"
+#include "util/loop.hh"
+#include "vsr/core.hh"
+
+#include <array>
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+
+namespace harp {
+
+/* What members of one harpd share. */
+struct member_env {
+    loop *events = nullptr;
+    cluster::control_channel *control = nullptr;
+    std::string state_dir;
+    std::string run_dir;
+    backend_fn make_backend;
+    std::function<void()> status_changed;
+};
+
+class group_member {
+public:
+    /* Loads the state and begins. The error says why this group cannot run here. */
+    static result<std::unique_ptr<group_member>> make(member_env env, config::group_config group,
+                                                slot_t self);
+    ~group_member();
+
+    const std::string &name() const noexcept { return group_.name; }
+    const vsr::group_id &uuid() const noexcept { return disk_.group; }
+    const config::group_config &settings() const noexcept { return group_; }
+
+    void on_control(const vsr::message &msg, const cluster::endpoint &from);
+    /* LINK and FETCH of a caller whose group is ours. */
+    void on_caller(cluster::caller who);
+    result<void> switchover(const std::string &to);
+    /* Leaves the view for good (harpd stops on purpose); the service goes with it. */
+    void leave();
+    /* Service, mounts, object and state: all of it goes. For group delete. */
+    void dissolve(std::function<void(result<void>)> done);
+    nlohmann::json status() const;
+    bool serving() const;
+    bool quiet() const; /* leave() has been carried out */
+
+private:
+    group_member(member_env env, config::group_config group, slot_t self, vsr::disk_state disk);
+
+    enum class service_phase : uint8_t { off, starting, on, stopping };
+
+    result<void> begin();
+    void carry_out();
+    void send(const vsr::outgoing &out);
+    void persist(vsr::disk_write write);
+    void on_kernel(const vsr::kernel_event &event);
+    void set_link(const std::optional<vsr::link_wanted> &wanted);
+    void dial_link();
+    void accept_link(cluster::caller who);
+    void serve_fetch(cluster::caller who);
+    void dial_fetch(const vsr::log_source &source, std::function<void(result<unique_fd>)> done);
+    void serve(view_t view);
+    void give_up(const std::string &reason, std::function<void()> then = {});
+    void service_step(const service::step_report &step);
+    void tell_transition();
+    void arm();
+    void beat_second();
+    cluster::greeting greet(cluster::greeting_kind kind) const;
+    std::vector<cluster::endpoint> endpoints(slot_t peer, uint16_t port) const;
+    bool is_peer_address(slot_t peer, const cluster::endpoint &from, size_t *network) const;
+    const std::string &peer_name(slot_t slot) const;
+
+    member_env env_;
+    config::group_config group_;
+    slot_t self_;
+    vsr::disk_state disk_;
+    cluster::state_file state_;
+    std::shared_ptr<bool> alive_;
+    backend backend_;
+    std::unique_ptr<vsr::core> core_;
+    bool carrying_ = false;
+
+    std::optional<vsr::link_wanted> link_;
+    bool link_given_ = false;
+    event_source link_timer_;
+    event_source service_timer_;
+    std::unique_ptr<cluster::dialler> dialler_;
+    std::unique_ptr<cluster::dialler> fetch_dialler_;
+
+    service_phase service_ = service_phase::off;
+    view_t service_view_; /* the view it is to serve in */
+    bool service_wanted_ = false;
+    std::string service_trouble_;
+
+    vsr::member_state told_state_ = vsr::member_state::starting;
+    view_t told_view_;
+
+    struct peer_news {
+        std::vector<std::optional<time_point_t>> heard; /* by network */
+        std::optional<vsr::status_beat> beat;
+        view_t formed;
+    };
+    std::array<peer_news, vsr::member_count> peers_;
+    std::optional<vsr::watermarks> last_marks_;
+    uint64_t foreign_ = 0; /* control messages from an address that is not the sender's */
+    uint64_t poll_ms_ = 250;
+
+    event_source tick_;
+    event_source poll_;
+    event_source second_;
+    std::unique_ptr<worker> disk_worker_;
+    std::unique_ptr<worker> fetch_worker_;
+};
+
+} // namespace harp

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What `harpctl status` shows of a group, as JSON. */
+#include "member.hh"
+
+#include "util/text.hh"
+
+#include <chrono>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace harp {
+
+using namespace vsr;
+using json = nlohmann::json;
+
+namespace {
+
+int64_t ms_since(const std::optional<time_point_t> &then, time_point_t now) {
+    return then ? std::chrono::duration_cast<std::chrono::milliseconds>(now - *then).count() : -1;
+}
+
+const char *role_name(role r) {
+    return r == role::primary ? "primary" : r == role::backup ? "backup" : "none";
+}
+
+const char *kind_name(member_kind k) {
+    return k == member_kind::primary ? "primary" : k == member_kind::backup ? "backup" : "witness";
+}
+
+json counters_of(const counters &c) {
+    return {{"wrong_group", c.wrong_group},         {"wrong_lineage", c.wrong_lineage},
+            {"wrong_epoch", c.wrong_epoch},         {"wrong_sender", c.wrong_sender},
+            {"old_incarnation", c.old_incarnation}, {"lower_view", c.lower_view},
+            {"stale_token", c.stale_token},         {"malformed", c.malformed},
+            {"proposals", c.proposals},             {"views_entered", c.views_entered}};
+}
+
+} // namespace
+
+json group_member::status() const {
+    time_point_t now = boottime_now();
+    status_report s = core_->status(now);
+    knl::replica_facts f = backend_.replica->facts();
+    const disk_state &disk = core_->disk();
+    json members = json::array();
+    for (size_t i = 0; i < member_count; i++) {
+        const auto &m = group_.members[i];
+        const auto &p = peers_[i];
+        json networks = json::array();
+        for (size_t n = 0; n < m.addresses.size(); n++) {
+            networks.push_back({{"address", m.addresses[n]},
+                                {"heard_ms", i == self_.value() ? 0 : ms_since(p.heard[n], now)}});
+        }
+        json one = {{"name", m.name},
+                    {"slot", i},
+                    {"kind", kind_name(m.kind)},
+                    {"self", i == self_.value()},
+                    {"networks", networks},
+                    {"inc", i == self_.value() ? disk.inc.value() : disk.peer_inc[i].value()}};
+        if (p.beat) {
+            one["role"] = role_name(p.beat->current_role);
+            one["serving"] = p.beat->serving;
+            one["formed"] = p.formed.value();
+            one["top"] = p.beat->top.value();
+            one["cp"] = p.beat->cp.value();
+            one["ap"] = p.beat->ap.value();
+            one["lb"] = p.beat->lb.value();
+            one["text"] = p.beat->text;
+        }
+        members.push_back(one);
+    }
+    static const char *const phases[] = {"off", "starting", "on", "stopping"};
+    json out = {{"name", group_.name},
+                {"uuid", format_uuid(disk.group)},
+                {"member", peer_name(self_)},
+                {"slot", self_.value()},
+                {"kind", kind_name(group_.members[self_.value()].kind)},
+                {"state", std::string(to_string(s.state))},
+                {"view", s.view.value()},
+                {"formed", disk.formed.value()},
+                {"agreed", disk.agreed.value()},
+                {"incarnation", disk.inc.value()},
+                {"lineage", fmt::format("{:016x}", disk.lineage.value())},
+                {"epoch", disk.epoch.value()},
+                {"primary", s.primary ? json(peer_name(*s.primary)) : json()},
+                {"backup", s.backup ? json(peer_name(*s.backup)) : json()},
+                {"serving", s.serving},
+                {"headline", s.headline},
+                {"why_not_serving", s.why_not_serving},
+                {"not_survived", s.not_survived},
+                {"advice", s.advice},
+                {"members", members},
+                {"refused", counters_of(core_->counts())}};
+    out["refused"]["wrong_address"] = foreign_;
+    out["refused"]["record_link"] = f.refused;
+    out["service"] = {{"state", phases[static_cast<size_t>(service_)]},
+                      {"text", backend_.service->describe()},
+                      {"trouble", service_trouble_}};
+    out["replica"] = {{"present", f.present},       {"trouble", f.trouble},
+                      {"region", f.region},         {"region_why", f.region_why},
+                      {"ring_used", f.ring_used},   {"ring_size", f.ring_size},
+                      {"acked", f.acked},           {"peer_ap", f.peer_ap},
+                      {"peer_lb", f.peer_lb},       {"wait_full", f.wait_full},
+                      {"wait_lease", f.wait_lease}, {"released", f.released},
+                      {"link_up", f.link_up},       {"mounted", f.mounted},
+                      {"lease_left_ms", f.lease_left_ms}};
+    if (last_marks_) {
+        const object_report &r = last_marks_->report;
+        out["log"] = {{"base", r.log.base.value()}, {"top", r.log.top.value()},
+                      {"wm", r.wm.value()},         {"cp", r.cp.value()},
+                      {"ap", r.ap.value()},         {"lb", r.lb.value()},
+                      {"intact", r.intact},         {"free_bytes", r.free_bytes},
+                      {"needs_copy", r.needs_copy}, {"role", role_name(r.current_role)},
+                      {"lease_held", r.lease_held}, {"gate_bound", r.gate_bound}};
+    }
+    return out;
+}
+
+} // namespace harp

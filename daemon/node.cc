@@ -1,0 +1,569 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#include "node.hh"
+
+#include "util/log.hh"
+#include "util/text.hh"
+#include "vsr/wire.hh"
+
+#include <dirent.h>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace harp {
+
+using json = nlohmann::json;
+using namespace std::chrono_literals;
+using namespace vsr;
+
+namespace {
+
+/* A switchover under TCG takes seconds; systemd's own limit comes later. */
+constexpr duration_t leave_limit = 15s;
+
+} // namespace
+
+node::node(loop &l, config::node_config c, node_paths p, backend_fn make_backend)
+    : loop_(l), config_(std::move(c)), paths_(std::move(p)), make_backend_(std::move(make_backend)),
+      probe_worker_(std::make_unique<worker>("harp-probe")) {
+    leave_timer_ = l.timer([this] { check_leaving(); });
+}
+
+node::~node() {
+    probe_worker_.reset();
+    calls_.clear();
+    groups_.clear();
+}
+
+result<std::unique_ptr<node>> node::make(loop &l, config::node_config c, node_paths p,
+                                         backend_fn make_backend) {
+    std::unique_ptr<node> out(new node(l, std::move(c), std::move(p), std::move(make_backend)));
+    for (const auto &dir : {out->paths_.state_dir, out->paths_.run_dir}) {
+        if (auto r = make_dirs(dir, 0755); !r) {
+            return r.error();
+        }
+    }
+    if (auto r = out->open_sockets(); !r) {
+        return r.error();
+    }
+    out->start_groups();
+    return out;
+}
+
+result<void> node::open_sockets() {
+    auto control = cluster::control_channel::make(
+            loop_, config_.listen, config_.control_port,
+            [this](const std::vector<uint8_t> &bytes, const cluster::endpoint &from) {
+                on_datagram(bytes, from);
+            });
+    if (!control) {
+        return fail(control.error().code, "control port: " + control.error().text);
+    }
+    control_ = std::move(*control);
+    auto listener = cluster::record_listener::make(
+            loop_, config_.listen, config_.record_port,
+            [this](cluster::caller who) { on_caller(std::move(who)); });
+    if (!listener) {
+        return fail(listener.error().code, "record port: " + listener.error().text);
+    }
+    listener_ = std::move(*listener);
+    return {};
+}
+
+void node::start_groups() {
+    DIR *d = opendir(paths_.state_dir.c_str());
+    if (d == nullptr) {
+        return;
+    }
+    while (const dirent *e = readdir(d)) {
+        std::string name = e->d_name;
+        if (!is_name(name) || !cluster::state_file(paths_.state_dir + "/" + name).exists()) {
+            continue;
+        }
+        if (auto r = start_group(name); !r) {
+            log_error("group {} cannot run: {}", name, r.error().text);
+            broken_[name] = r.error().text; /* I10: status says it, too */
+        }
+    }
+    closedir(d);
+}
+
+result<config::group_config> node::load_group(const std::string &name) const {
+    if (!is_name(name)) {
+        return fail(EINVAL, fmt::format("'{}' is no group name: expected 1 to 32 of a-z, 0-9 "
+                                        "and '-'",
+                                        name));
+    }
+    auto g = config::load_group(paths_.config_dir + "/groups/" + name + ".toml");
+    if (g && g->name != name) {
+        return fail(EINVAL, fmt::format("{}: found the group '{}', expected '{}'", g->file, g->name,
+                                        name));
+    }
+    return g;
+}
+
+result<slot_t> node::own_slot(const config::group_config &g) const {
+    auto self = g.slot_of(config_.name);
+    if (!self) {
+        return fail(EINVAL, fmt::format("{}: no member is named '{}', expected this machine's name "
+                                        "(see 'name' in harp.toml)",
+                                        g.file, config_.name));
+    }
+    return *self;
+}
+
+result<void> node::start_group(const std::string &name) {
+    auto g = load_group(name);
+    if (!g) {
+        return g.error();
+    }
+    auto self = own_slot(*g);
+    if (!self) {
+        return self.error();
+    }
+    member_env env;
+    env.events = &loop_;
+    env.control = control_.get();
+    env.state_dir = paths_.state_dir;
+    env.run_dir = paths_.run_dir;
+    env.make_backend = make_backend_;
+    env.status_changed = [this] {
+        if (changed_) {
+            changed_();
+        }
+    };
+    auto m = group_member::make(std::move(env), std::move(*g), *self);
+    if (!m) {
+        return m.error();
+    }
+    broken_.erase(name);
+    groups_[name] = std::move(*m);
+    return {};
+}
+
+/* ---- what arrives ---- */
+
+void node::on_datagram(const std::vector<uint8_t> &bytes, const cluster::endpoint &from) {
+    auto msg = decode(bytes);
+    if (!msg) {
+        if (malformed_++ % 1000 == 0) {
+            log_warning("control port: {} from {} refused ({} so far)", msg.error().text,
+                        from.to_string(), malformed_);
+        }
+        return;
+    }
+    for (auto &[name, m] : groups_) {
+        if (m->uuid() == msg->header.group) {
+            m->on_control(*msg, from);
+            return;
+        }
+    }
+    unknown_group_++;
+}
+
+void node::on_caller(cluster::caller who) {
+    if (who.hello.kind == cluster::greeting_kind::admin) {
+        on_admin(std::move(who));
+        return;
+    }
+    for (auto &[name, m] : groups_) {
+        if (m->uuid() == who.hello.group) {
+            m->on_caller(std::move(who));
+            return;
+        }
+    }
+    unknown_group_++;
+    cluster::reply(who.socket, {ENOENT, "no such group here"});
+}
+
+void node::on_admin(cluster::caller who) {
+    auto caller = std::make_shared<cluster::caller>(std::move(who));
+    admin(caller->body, caller->from, [caller](const result<std::string> &r) {
+        cluster::answer a;
+        a.code = r ? 0 : static_cast<uint8_t>(r.error().code > 0 && r.error().code < 256
+                                                      ? r.error().code
+                                                      : EIO);
+        a.text = r ? *r : r.error().text;
+        cluster::reply(caller->socket, a);
+    });
+}
+
+void node::admin(const std::string &body, const cluster::endpoint &from, text_fn done) {
+    json j = json::parse(body, nullptr, false);
+    if (j.is_discarded() || !j.is_object() || !j.contains("op") || !j.contains("group") ||
+        !j["op"].is_string() || !j["group"].is_string()) {
+        done(fail(EBADMSG, "not a request"));
+        return;
+    }
+    std::string name = j["group"];
+    std::string op = j["op"];
+    auto g = load_group(name);
+    auto self = g ? own_slot(*g) : result<slot_t>(g.error());
+    if (!self) {
+        done(fail(EINVAL, fmt::format("{}: {}", config_.name, self.error().text)));
+        return;
+    }
+    bool known = false;
+    for (const auto &m : g->members) {
+        for (const auto &ip : m.addresses) {
+            auto e = cluster::make_endpoint(ip, 0);
+            known = known || (m.name != config_.name && e && e->same_host(from));
+        }
+    }
+    if (!known) {
+        done(fail(EACCES, fmt::format("{}: {} is not an address of a member of {}", config_.name,
+                                      from.to_string(), name)));
+        return;
+    }
+    if (!j.contains("digest") || j["digest"] != g->digest) {
+        done(fail(EINVAL, fmt::format("{}: {} differs from the caller's: expected the same file on "
+                                      "all three members",
+                                      config_.name, g->file)));
+        return;
+    }
+    if (op == "probe") {
+        probe(*g, *self, [done](const result<cluster::lower_traits> &r) {
+            done(r ? result<std::string>(json(*r).dump()) : result<std::string>(r.error()));
+        });
+    } else if (op == "create" && j.contains("uuid") && j.contains("lineage") &&
+               j["uuid"].is_string() && j["lineage"].is_number_unsigned()) {
+        auto uuid = parse_uuid(j["uuid"].get<std::string>());
+        auto made = uuid ? create_here(*g, *self, *uuid, j["lineage"].get<uint64_t>())
+                         : result<void>(uuid.error());
+        done(made ? result<std::string>(std::string("{}")) : result<std::string>(made.error()));
+    } else if (op == "delete") {
+        delete_here(name, [done](const result<void> &r) {
+            done(r ? result<std::string>(std::string("{}")) : result<std::string>(r.error()));
+        });
+    } else {
+        done(fail(EBADMSG, "unknown request"));
+    }
+}
+
+/* ---- making a group ---- */
+
+/* Refuses early what would fail late: a state that exists, a lower with files in it. */
+void node::probe(const config::group_config &g, slot_t self,
+                 std::function<void(result<cluster::lower_traits>)> done) {
+    if (cluster::state_file(paths_.state_dir + "/" + g.name).exists()) {
+        done(fail(EEXIST, fmt::format("{}: group {} exists already; `harpctl group delete {}` ends "
+                                      "it",
+                                      config_.name, g.name, g.name)));
+        return;
+    }
+    const auto &m = g.members[self.value()];
+    if (!m.is_data()) {
+        done(cluster::lower_traits{});
+        return;
+    }
+    std::string scratch = paths_.run_dir + "/probe";
+    probe_worker_->run([this, m, scratch, done, name = config_.name] {
+        auto r = cluster::probe_lower(m.device, m.fs_type, scratch);
+        result<cluster::lower_traits> out =
+                r ? r : result<cluster::lower_traits>(
+                                fail(r.error().code, name + ": " + r.error().text));
+        loop_.post([done, out] { done(out); });
+    });
+}
+
+result<void> node::create_here(const config::group_config &g, slot_t self, const uuid_bytes &uuid,
+                               uint64_t lineage) {
+    std::string dir = paths_.state_dir + "/" + g.name;
+    cluster::state_file file(dir);
+    if (file.exists()) {
+        return fail(EEXIST, fmt::format("{}: group {} exists already", config_.name, g.name));
+    }
+    if (auto r = make_dirs(dir, 0700); !r) {
+        return r;
+    }
+    disk_state s;
+    s.group = uuid;
+    s.epoch = epoch_t(1);
+    s.lineage = lineage_t(lineage);
+    s.self = self;
+    for (uint8_t i = 0; i < member_count; i++) {
+        s.members[i] = {member_id(i + 1u), slot_t(i), g.members[i].kind, g.members[i].name};
+    }
+    if (auto r = file.store(s); !r) {
+        return r;
+    }
+    auto started = start_group(g.name);
+    if (!started) {
+        (void)::unlink((dir + "/state.0").c_str());
+        (void)::unlink((dir + "/state.1").c_str());
+        return fail(started.error().code, config_.name + ": " + started.error().text);
+    }
+    log_event("group-created", g.name, {{"uuid", format_uuid(uuid)}});
+    return {};
+}
+
+void node::ask_peer(const config::group_config &g, slot_t peer, std::string body, text_fn done) {
+    cluster::greeting hello;
+    hello.kind = cluster::greeting_kind::admin;
+    hello.sender = g.slot_of(config_.name).value_or(slot_t());
+    const auto &m = g.members[peer.value()];
+    std::vector<cluster::endpoint> to;
+    for (const auto &ip : m.addresses) {
+        auto e = cluster::make_endpoint(ip, m.record_port);
+        if (e) {
+            to.push_back(*e);
+        }
+    }
+    uint64_t id = next_call_++;
+    calls_[id] = std::make_unique<cluster::dialler>(
+            loop_, to, hello, std::move(body), 20s,
+            [this, id, done = std::move(done),
+             name = m.name](result<cluster::dialler::granted> r) {
+                calls_.erase(id);
+                if (r) {
+                    done(r->text);
+                } else if (r.error().text.starts_with(name + ":")) {
+                    done(r.error());
+                } else {
+                    done(fail(r.error().code, fmt::format("{}: {}", name, r.error().text)));
+                }
+            });
+}
+
+struct node::creation {
+    config::group_config group;
+    slot_t self;
+    uuid_bytes uuid{};
+    uint64_t lineage = 0;
+    text_fn done;
+    int waiting = 0;
+    std::string trouble;
+    std::array<cluster::lower_traits, member_count> lowers;
+    std::vector<slot_t> made;
+
+    void complain(const failure &f) { trouble += (trouble.empty() ? "" : "\n") + f.text; }
+    std::string request(const char *op) const {
+        return json{{"op", op},
+                    {"group", group.name},
+                    {"digest", group.digest},
+                    {"uuid", format_uuid(uuid)},
+                    {"lineage", lineage}}
+                .dump();
+    }
+};
+
+void node::group_create(const std::string &name, text_fn done) {
+    auto c = std::make_shared<creation>();
+    auto g = load_group(name);
+    auto self = g ? own_slot(*g) : result<slot_t>(g.error());
+    if (!self) {
+        done(self.error());
+        return;
+    }
+    c->group = std::move(*g);
+    c->self = *self;
+    c->uuid = c->group.uuid ? *c->group.uuid : random_uuid();
+    c->lineage = random_u64() | 1;
+    c->done = std::move(done);
+    c->waiting = static_cast<int>(member_count);
+    for (uint8_t i = 0; i < member_count; i++) {
+        if (slot_t(i) == c->self) {
+            probe(c->group, c->self, [this, c, i](const result<cluster::lower_traits> &r) {
+                r ? void(c->lowers[i] = *r) : c->complain(r.error());
+                creation_probed(c);
+            });
+            continue;
+        }
+        ask_peer(c->group, slot_t(i), c->request("probe"),
+                 [this, c, i](const result<std::string> &r) {
+                     json j = r ? json::parse(*r, nullptr, false) : json();
+                     if (!r) {
+                         c->complain(r.error());
+                     } else if (!j.is_object()) {
+                         c->complain(fail(EPROTO, c->group.members[i].name + ": no answer of harpd"));
+                     } else {
+                         for (const auto &[key, value] : j.items()) {
+                             c->lowers[i][key] = value.is_string() ? value.get<std::string>() : "";
+                         }
+                     }
+                     creation_probed(c);
+                 });
+    }
+}
+
+void node::creation_probed(const std::shared_ptr<creation> &c) {
+    if (--c->waiting != 0) {
+        return;
+    }
+    const auto &m = c->group.members;
+    if (c->trouble.empty()) {
+        std::string differ = cluster::compare_lowers(m[0].name, c->lowers[0], m[1].name,
+                                                     c->lowers[1]);
+        if (!differ.empty()) {
+            c->trouble = "the two lower file systems differ in what outcomes depend on: " + differ;
+        }
+    }
+    if (!c->trouble.empty()) {
+        c->done(fail(EINVAL, c->trouble));
+        return;
+    }
+    c->waiting = static_cast<int>(member_count);
+    for (uint8_t i = 0; i < member_count; i++) {
+        if (slot_t(i) == c->self) {
+            auto r = create_here(c->group, c->self, c->uuid, c->lineage);
+            r ? c->made.push_back(c->self) : c->complain(r.error());
+            creation_made(c);
+            continue;
+        }
+        ask_peer(c->group, slot_t(i), c->request("create"),
+                 [this, c, i](const result<std::string> &r) {
+                     r ? c->made.push_back(slot_t(i)) : c->complain(r.error());
+                     creation_made(c);
+                 });
+    }
+}
+
+void node::creation_made(const std::shared_ptr<creation> &c) {
+    if (--c->waiting != 0) {
+        return;
+    }
+    if (c->trouble.empty()) {
+        c->done(json{{"group", c->group.name}, {"uuid", format_uuid(c->uuid)}}.dump());
+        return;
+    }
+    /* All or none: what was made is taken back, as far as it can be reached. */
+    for (slot_t s : c->made) {
+        if (s == c->self) {
+            delete_here(c->group.name, [](const result<void> &) {});
+        } else {
+            ask_peer(c->group, s, c->request("delete"), [](const result<std::string> &) {});
+        }
+    }
+    c->done(fail(EIO, c->trouble));
+}
+
+/* ---- ending one ---- */
+
+void node::delete_here(const std::string &name, std::function<void(result<void>)> done) {
+    auto it = groups_.find(name);
+    if (it == groups_.end()) {
+        if (broken_.contains(name)) {
+            done(fail(EBUSY, fmt::format("{}: group {} cannot run here ({}); mend that first",
+                                         config_.name, name, broken_[name])));
+            return;
+        }
+        done({}); /* it is not there: as asked */
+        return;
+    }
+    it->second->dissolve([this, name, done](const result<void> &r) {
+        if (!r) {
+            done(fail(r.error().code, config_.name + ": " + r.error().text));
+            return;
+        }
+        log_event("group-deleted", name, {});
+        loop_.post([this, name, done] {
+            groups_.erase(name);
+            done({});
+        });
+    });
+}
+
+void node::group_delete(const std::string &name, bool force, text_fn done) {
+    auto it = groups_.find(name);
+    if (it == groups_.end()) {
+        done(fail(ENOENT, fmt::format("no group '{}' here", name)));
+        return;
+    }
+    if (it->second->serving() && !force) {
+        done(fail(EBUSY, fmt::format("group {} is serving; --force ends it all the same", name)));
+        return;
+    }
+    auto g = it->second->settings();
+    struct ending {
+        int waiting = static_cast<int>(member_count);
+        std::string trouble;
+    };
+    auto e = std::make_shared<ending>();
+    auto one = [e, done](const result<void> &r) {
+        if (!r) {
+            e->trouble += (e->trouble.empty() ? "" : "\n") + r.error().text;
+        }
+        if (--e->waiting == 0) {
+            done(e->trouble.empty() ? result<std::string>(std::string("{}"))
+                                    : result<std::string>(fail(EIO, e->trouble)));
+        }
+    };
+    std::string body = json{{"op", "delete"}, {"group", name}, {"digest", g.digest}}.dump();
+    for (uint8_t i = 0; i < member_count; i++) {
+        if (g.members[i].name == config_.name) {
+            delete_here(name, one);
+        } else {
+            ask_peer(g, slot_t(i), body, [one](const result<std::string> &r) {
+                one(r ? result<void>() : result<void>(r.error()));
+            });
+        }
+    }
+}
+
+/* ---- requests ---- */
+
+result<void> node::switchover(const std::string &name, const std::string &to) {
+    auto it = groups_.find(name);
+    if (it == groups_.end()) {
+        return fail(ENOENT, fmt::format("no group '{}' here", name));
+    }
+    return it->second->switchover(to);
+}
+
+void node::leave_all(std::function<void()> done) {
+    left_ = std::move(done);
+    leave_until_ = boottime_now() + leave_limit;
+    for (auto &[name, m] : groups_) {
+        m->leave();
+    }
+    check_leaving();
+}
+
+void node::check_leaving() {
+    bool all = true;
+    for (const auto &[name, m] : groups_) {
+        all = all && m->quiet();
+    }
+    if (all || boottime_now() >= leave_until_) {
+        auto done = std::move(left_);
+        left_ = nullptr;
+        if (done) {
+            done();
+        }
+        return;
+    }
+    leave_timer_.set_time(boottime_now() + 100ms);
+}
+
+std::string node::status() const {
+    json groups = json::array();
+    for (const auto &[name, m] : groups_) {
+        groups.push_back(m->status());
+    }
+    for (const auto &[name, why] : broken_) {
+        groups.push_back({{"name", name},
+                          {"state", "cannot run"},
+                          {"headline", why},
+                          {"serving", false},
+                          {"advice", "mend that and restart harpd"}});
+    }
+    return json{{"node", config_.name},
+                {"version", HARP_VERSION},
+                {"groups", groups},
+                {"refused",
+                 {{"malformed", malformed_},
+                  {"unknown_group", unknown_group_},
+                  {"connections", listener_ ? listener_->refused() : 0}}}}
+            .dump(2);
+}
+
+std::string node::headline() const {
+    std::string out;
+    for (const auto &[name, m] : groups_) {
+        json s = m->status();
+        out += fmt::format("{}{}: {}", out.empty() ? "" : "; ", name,
+                           s["headline"].get<std::string>());
+    }
+    return out.empty() ? "no groups" : out;
+}
+
+} // namespace harp
