@@ -13,9 +13,15 @@ from . import commands, stock, up
 from .util import LabError
 
 
+def _usage(p: argparse.ArgumentParser, tail: str) -> str:
+    """The usage line of a verb whose command comes after `--`, which is
+    taken off before the options are parsed: they may stand anywhere."""
+    return " ".join(p.format_usage().split()).removeprefix(
+        "usage: ").replace("%", "%%") + " " + tail
+
+
 def _rest(words: list[str]) -> list[str]:
     """The command after `--`."""
-    words = words[1:] if words[:1] == ["--"] else words
     if not words:
         raise LabError("no command given: write it after --")
     return words
@@ -58,7 +64,7 @@ def _add_uml(sub: argparse._SubParsersAction) -> None:
                    help="one more kernel argument; may be repeated")
     p.add_argument("--no-kmemleak", action="store_true",
                    help="skip the leak scan after a module was loaded")
-    p.add_argument("command", nargs=argparse.REMAINDER, metavar="-- COMMAND")
+    p.usage = _usage(p, "-- COMMAND …")
     p.set_defaults(run=_uml)
 
 
@@ -153,7 +159,7 @@ def _add_lifecycle(sub: argparse._SubParsersAction) -> None:
                        description="Starts a lab, runs COMMAND here with "
                        "$HARP_LAB_NAME set, and takes the lab down.")
     _add_up_options(p)
-    p.add_argument("command", nargs=argparse.REMAINDER, metavar="-- COMMAND")
+    p.usage = _usage(p, "-- COMMAND …")
     p.set_defaults(run=_run)
     p = sub.add_parser("down", help="stop a lab and remove what it made "
                        "(logs stay)")
@@ -180,7 +186,7 @@ def _add_access(sub: argparse._SubParsersAction) -> None:
     p.add_argument("--cwd", metavar="DIR")
     p.add_argument("--env", action="append", default=[], metavar="NAME=VALUE")
     p.add_argument("node")
-    p.add_argument("command", nargs=argparse.REMAINDER, metavar="-- CMD")
+    p.usage = _usage(p, "-- CMD …")
     p.set_defaults(run=lambda a: commands.exec_(a, _rest(a.command)))
     p = sub.add_parser("shell", help="a shell in a node")
     _lab_options(p)
@@ -276,7 +282,7 @@ def _add_network(sub: argparse._SubParsersAction) -> None:
                        "tcpdump -i br0 -w out/net0.pcap. Bridges are br0, "
                        "br1; ports are NODE-0, NODE-1.")
     _lab_options(p)
-    p.add_argument("command", nargs=argparse.REMAINDER, metavar="-- COMMAND")
+    p.usage = _usage(p, "-- COMMAND …")
     p.set_defaults(run=lambda a: commands.netns(a, _rest(a.command)))
 
 
@@ -304,7 +310,9 @@ def main(argv: list[str]) -> int:
     for add in (_add_uml, _add_kmod, _add_images, _add_dkms, _add_lifecycle,
                 _add_access, _add_faults, _add_network):
         add(sub)
-    args = parser.parse_args(argv)
+    cut = argv.index("--") if "--" in argv else len(argv)
+    args = parser.parse_args(argv[:cut])
+    args.command = argv[cut + 1:]
     # Ends by exception, so that every `finally` between here and the
     # machines runs.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))

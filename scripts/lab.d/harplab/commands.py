@@ -326,10 +326,10 @@ def status(args: argparse.Namespace) -> int:
     print(f"lab '{lab.name}', kernel {lab.kernel}, files in {lab.directory}")
     for name in lab.nodes:
         state = states[name]
-        agent = "" if state["agent"] or state["state"] != "running" \
-            else ", does not answer"
-        print(f"  {name:8} {state['state']}{agent:20} "
-              f"{' '.join(state['addresses'])}")
+        shown = state["state"]
+        if shown == "running" and not state["agent"]:
+            shown += ", does not answer"
+        print(f"  {name:8} {shown:28} {' '.join(state['addresses'])}")
     for a, b in cuts:
         print(f"  cut: what {a} sends to {b}")
     return 0

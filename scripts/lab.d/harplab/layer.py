@@ -76,6 +76,8 @@ def _mask(tree: Path) -> None:
         where.mkdir(parents=True, exist_ok=True)
         for name in names:
             (where / name).symlink_to("/dev/null")
+    default = tree / "etc" / "systemd" / "system" / "default.target"
+    default.symlink_to("/usr/lib/systemd/system/multi-user.target")
 
 
 def _hosts(tree: Path, lab: Lab) -> None:

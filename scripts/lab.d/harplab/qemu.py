@@ -21,7 +21,7 @@ from .util import LabError
 # what the machine is for.
 KERNEL_ARGS = ("console=ttyS0", "loglevel=6", "panic=1", "nokaslr",
                "unknown_nmi_panic", "mitigations=off", "net.ifnames=0",
-               "random.trust_cpu=on", "audit=0", "apparmor=0", "selinux=0",
+               "random.trust_cpu=on", "audit=0", "apparmor=0", "lsm=yama",
                "tsc=reliable", "no_timer_check", "cryptomgr.notests",
                "rcupdate.rcu_expedited=1", "nmi_watchdog=0",
                "systemd.show_status=0",
@@ -65,8 +65,7 @@ def command(lab: Lab, node: Node, stock: Stock, initrd: Path,
             "-chardev", f"socket,id=console,path={lab.sockets}/"
             f"{node.name}.console,reconnect=0",
             "-serial", "chardev:console",
-            "-device", "virtio-serial-pci,max_ports=16",
-            "-device", "virtio-rng-pci"]
+            "-device", "virtio-serial-pci,max_ports=16"]
     for number, layer in enumerate(layers):
         argv += _drive(f"layer{number}", layer,
                        "readonly=on,cache=unsafe,file.locking=off")
