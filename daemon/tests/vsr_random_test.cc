@@ -255,7 +255,8 @@ INSTANTIATE_TEST_SUITE_P(
         vsr_random, vsr_mutant,
         testing::Values(
                 mutant{"resume_view", broken_rule::resume_view, bias::soft, 200},
-                mutant{"equal_view_numbers", broken_rule::equal_view_numbers, bias::kill, 1000},
+                mutant{"equal_view_numbers", broken_rule::equal_view_numbers, bias::partition,
+                       1000},
                 mutant{"serve_before_started", broken_rule::serve_before_started, bias::any, 200},
                 mutant{"agree_without_fence", broken_rule::agree_without_fence, bias::any, 200},
                 mutant{"no_hold", broken_rule::no_hold, bias::kill, 1000},
@@ -271,7 +272,7 @@ INSTANTIATE_TEST_SUITE_P(
                 mutant{"lease_from_receipt", broken_rule::lease_from_receipt, bias::partition,
                        2000},
                 mutant{"witness_tail_after_boot", broken_rule::witness_tail_after_boot, bias::hard,
-                       1000}),
+                       4000}),
         [](const auto &which) { return std::string(which.param.name); });
 
 } // namespace harp::vsr::test

@@ -6,11 +6,34 @@
 
 namespace harp::vsr::test {
 
-static world_config plain(bool allow_return = false) {
+namespace {
+
+world_config plain(bool allow_return = false) {
     world_config c;
     c.allow_return = allow_return;
     return c;
 }
+
+/* A served group with some committed records. */
+class served : public world {
+public:
+    explicit served(world_config c) : world(c) {
+        start_all();
+        EXPECT_TRUE(serves_within(3s)) << violation();
+        work(slot_p, 10);
+    }
+    void work(slot_t s, int n) {
+        for (int i = 0; i < n; ++i) {
+            EXPECT_TRUE(write(s));
+        }
+        index_t top = replica(s).log().top;
+        EXPECT_TRUE(run_until(now() + 2s, [&] { return at(s).up && replica(s).cp() >= top; }))
+                << violation();
+    }
+    view_t view(slot_t s) { return replica(s).view().view; }
+};
+
+} // namespace
 
 TEST(vsr_scenario, a_new_group_forms_primary_with_backup) {
     world w(plain());
@@ -19,6 +42,267 @@ TEST(vsr_scenario, a_new_group_forms_primary_with_backup) {
     EXPECT_EQ(w.server(), slot_p);
     EXPECT_EQ(w.replica(slot_b).current_role(), role::backup);
     EXPECT_EQ(w.replica(slot_w).current_role(), role::none);
+}
+
+TEST(vsr_scenario, a_new_group_waits_for_its_backup_and_then_forms_soon) {
+    world w(plain());
+    w.start(slot_p);
+    w.start(slot_w);
+    EXPECT_FALSE(w.serves_within(8s)) << "the first view is {P, B}";
+    w.start(slot_b);
+    EXPECT_TRUE(w.serves_within(1500ms)) << w.violation();
+    EXPECT_EQ(w.replica(slot_p).view().backup.slot, slot_b);
+}
+
+TEST(vsr_scenario, the_backup_takes_over_with_the_witness_and_nothing_is_lost) {
+    served w(plain());
+    index_t kept = w.committed_top();
+    w.crash(slot_p, crash_kind::soft);
+    ASSERT_TRUE(w.serves_within(3s, slot_b)) << w.violation();
+    EXPECT_GE(w.replica(slot_b).cp(), kept);
+    EXPECT_EQ(w.replica(slot_w).current_role(), role::backup);
+    w.work(slot_b, 5);
+    EXPECT_TRUE(w.at(slot_b).service);
+}
+
+TEST(vsr_scenario, the_primary_goes_on_with_the_witness_when_its_backup_dies) {
+    served w(plain());
+    w.crash(slot_b, crash_kind::hard);
+    ASSERT_TRUE(w.run_until(w.now() + 3s, [&] {
+        return w.server() == slot_p && w.replica(slot_p).view().backup.slot == slot_w;
+    })) << w.violation();
+    w.work(slot_p, 5);
+    EXPECT_EQ(w.replica(slot_w).log().top, w.replica(slot_p).log().top);
+}
+
+TEST(vsr_scenario, the_death_of_an_idle_witness_changes_nothing_but_status) {
+    served w(plain());
+    view_t before = w.view(slot_p);
+    w.crash(slot_w, crash_kind::hard);
+    ASSERT_FALSE(w.run_until(w.now() + 3s, [&] { return w.server() != slot_p; }));
+    EXPECT_EQ(w.violation(), "");
+    EXPECT_EQ(w.view(slot_p), before);
+    auto s = w.brain(slot_p).status(w.local(w.at(slot_p)));
+    EXPECT_NE(s.not_survived.find("whisky"), std::string::npos) << s.not_survived;
+}
+
+TEST(vsr_scenario, an_isolated_primary_stops_before_the_other_side_serves) {
+    served w(plain());
+    w.isolate(slot_p);
+    ASSERT_TRUE(w.serves_within(1ms, slot_p));
+    ASSERT_TRUE(w.serves_within(3s, slot_b)) << w.violation();
+    EXPECT_FALSE(w.replica(slot_p).may_answer(w.local(w.at(slot_p))));
+}
+
+TEST(vsr_scenario, a_primary_that_can_speak_but_not_hear_is_taken_over) {
+    served w(plain());
+    w.cut(slot_b, slot_p);
+    w.cut(slot_w, slot_p);
+    ASSERT_TRUE(w.serves_within(5s, slot_b)) << w.violation();
+}
+
+TEST(vsr_scenario, a_primary_that_can_hear_but_not_speak_is_taken_over) {
+    served w(plain());
+    w.cut(slot_p, slot_b);
+    w.cut(slot_p, slot_w);
+    ASSERT_TRUE(w.serves_within(5s, slot_b)) << w.violation();
+}
+
+TEST(vsr_scenario, a_healed_primary_gives_its_service_up_and_stays_out_for_now) {
+    served w(plain());
+    w.isolate(slot_p);
+    ASSERT_TRUE(w.serves_within(3s, slot_b)) << w.violation();
+    w.work(slot_b, 3);
+    view_t view = w.view(slot_b);
+    w.heal();
+    w.run_for(5s);
+    EXPECT_EQ(w.violation(), "");
+    EXPECT_EQ(w.server(), slot_b);
+    EXPECT_EQ(w.view(slot_b), view) << "no flapping";
+    EXPECT_FALSE(w.at(slot_p).service);
+}
+
+TEST(vsr_scenario, a_cut_between_primary_and_backup_does_not_make_the_address_wander) {
+    served w(plain());
+    w.cut_both(slot_p, slot_b);
+    ASSERT_TRUE(w.run_until(w.now() + 4s, [&] {
+        return w.server().has_value() && w.view(*w.server()) > view_t(4);
+    })) << w.violation();
+    slot_t server = *w.server();
+    view_t view = w.view(server);
+    w.run_for(10s);
+    EXPECT_EQ(w.violation(), "");
+    EXPECT_EQ(w.server(), server);
+    EXPECT_EQ(w.view(server), view);
+}
+
+TEST(vsr_scenario, a_restarted_member_never_resumes_its_view) {
+    served w(plain());
+    w.crash(slot_p, crash_kind::hard);
+    w.run_for(20ms);
+    w.start(slot_p);
+    w.run_for(300ms);
+    EXPECT_EQ(w.replica(slot_p).current_role(), role::none);
+    ASSERT_TRUE(w.serves_within(3s, slot_b)) << w.violation();
+    w.run_for(3s);
+    EXPECT_EQ(w.violation(), "");
+    EXPECT_EQ(w.brain(slot_p).state(), member_state::stays_out);
+}
+
+TEST(vsr_scenario, a_restarted_backup_stays_out_and_the_primary_goes_on_with_the_witness) {
+    served w(plain());
+    w.crash(slot_b, crash_kind::soft);
+    w.run_for(20ms);
+    w.start(slot_b);
+    ASSERT_TRUE(w.run_until(w.now() + 4s, [&] {
+        return w.server() == slot_p && w.replica(slot_p).view().backup.slot == slot_w;
+    })) << w.violation();
+    auto s = w.brain(slot_p).status(w.local(w.at(slot_p)));
+    EXPECT_NE(s.not_survived.find("bravo"), std::string::npos) << s.not_survived;
+}
+
+TEST(vsr_scenario, harpd_of_the_primary_dies_and_the_kernel_goes_on_serving) {
+    served w(plain());
+    view_t view = w.view(slot_p);
+    w.kill_harpd(slot_p);
+    ASSERT_FALSE(w.run_until(w.now() + 3s, [&] { return w.server() != slot_p; }));
+    w.start_harpd(slot_p);
+    w.run_for(1s);
+    EXPECT_EQ(w.violation(), "");
+    EXPECT_EQ(w.view(slot_p), view);
+    EXPECT_EQ(w.brain(slot_p).state(), member_state::serving);
+}
+
+TEST(vsr_scenario, harpd_of_the_primary_dies_for_good_and_the_backup_takes_over) {
+    served w(plain());
+    w.kill_harpd(slot_p);
+    ASSERT_TRUE(w.serves_within(15s, slot_b)) << w.violation();
+}
+
+TEST(vsr_scenario, a_promoted_witness_that_is_killed_comes_back_into_a_new_view) {
+    served w(plain());
+    w.crash(slot_b, crash_kind::hard);
+    ASSERT_TRUE(w.run_until(w.now() + 3s, [&] {
+        return w.server() == slot_p && w.replica(slot_p).view().backup.slot == slot_w;
+    }));
+    view_t view = w.view(slot_p);
+    w.kill_harpd(slot_w);
+    w.run_for(50ms);
+    w.start(slot_w);
+    ASSERT_TRUE(w.run_until(w.now() + 5s, [&] {
+        return w.server() == slot_p && w.view(slot_p) > view;
+    })) << w.violation();
+    w.work(slot_p, 3);
+}
+
+TEST(vsr_scenario, a_witness_back_in_50_ms_does_not_forget_its_promise) {
+    /* Finding 8: {B, W} serves, W is killed and back at once, P asks W. */
+    served w(plain(true));
+    w.isolate(slot_p);
+    ASSERT_TRUE(w.serves_within(3s, slot_b));
+    w.heal();
+    w.cut_both(slot_p, slot_b);
+    w.kill_harpd(slot_w);
+    w.run_for(20ms);
+    w.start(slot_w);
+    w.run_for(8s);
+    EXPECT_EQ(w.violation(), "");
+}
+
+TEST(vsr_scenario, a_switchover_moves_the_service_and_loses_nothing) {
+    served w(plain());
+    ASSERT_TRUE(w.brain(slot_p).request(w.local(w.at(slot_p)), want_switchover{slot_b}).ok());
+    time_point_t asked = w.now();
+    ASSERT_TRUE(w.serves_within(2s, slot_b)) << w.violation();
+    EXPECT_LT(w.now() - asked, quick_timings().promise) << "it agreed: nobody waits for a lease";
+    EXPECT_EQ(w.replica(slot_p).current_role(), role::backup);
+    EXPECT_FALSE(w.at(slot_p).service);
+    w.work(slot_b, 3);
+    ASSERT_TRUE(w.brain(slot_b).request(w.local(w.at(slot_b)), want_switchover{slot_p}).ok());
+    EXPECT_TRUE(w.serves_within(2s, slot_p)) << w.violation();
+}
+
+TEST(vsr_scenario, a_primary_that_leaves_hands_over_first) {
+    served w(plain());
+    ASSERT_TRUE(w.brain(slot_p).request(w.local(w.at(slot_p)), want_leave{}).ok());
+    ASSERT_TRUE(w.serves_within(3s, slot_b)) << w.violation();
+    EXPECT_EQ(w.brain(slot_p).state(), member_state::leaving);
+    ASSERT_TRUE(w.run_until(w.now() + 3s, [&] {
+        return w.server() == slot_b && w.replica(slot_b).view().backup.slot == slot_w;
+    })) << w.violation();
+}
+
+TEST(vsr_scenario, a_paused_primary_serves_nothing_when_it_wakes) {
+    served w(plain());
+    w.pause(slot_p, 3s);
+    ASSERT_TRUE(w.serves_within(3s, slot_b)) << w.violation();
+    w.work(slot_b, 3);
+    w.run_for(6s);
+    EXPECT_EQ(w.violation(), "");
+    EXPECT_EQ(w.server(), slot_b);
+}
+
+TEST(vsr_scenario, both_data_members_panic_and_find_their_logs_in_memory) {
+    served w(plain(true));
+    index_t kept = w.committed_top();
+    w.crash(slot_p, crash_kind::soft);
+    w.crash(slot_b, crash_kind::soft);
+    w.run_for(500ms);
+    w.start(slot_p);
+    w.start(slot_b);
+    ASSERT_TRUE(w.serves_within(5s)) << w.violation();
+    EXPECT_GE(w.replica(*w.server()).cp(), kept);
+}
+
+TEST(vsr_scenario, all_three_lose_power_and_nothing_is_served_from_what_is_left) {
+    served w(plain(true));
+    for (slot_t s : {slot_p, slot_b, slot_w}) {
+        w.crash(s, crash_kind::hard);
+    }
+    for (slot_t s : {slot_p, slot_b, slot_w}) {
+        w.start(s);
+    }
+    EXPECT_FALSE(w.serves_within(8s));
+    EXPECT_EQ(w.violation(), "");
+    auto s = w.brain(slot_p).status(w.local(w.at(slot_p)));
+    EXPECT_NE(s.why_not_serving.find("alfa and bravo"), std::string::npos) << s.why_not_serving;
+}
+
+TEST(vsr_scenario, a_member_that_lost_its_memory_is_filled_up_before_it_counts) {
+    served w(plain(true));
+    w.crash(slot_b, crash_kind::hard);
+    ASSERT_TRUE(w.run_until(w.now() + 3s, [&] {
+        return w.server() == slot_p && w.replica(slot_p).view().backup.slot == slot_w;
+    }));
+    w.work(slot_p, 5);
+    w.start(slot_b);
+    w.run_for(1s);
+    w.crash(slot_p, crash_kind::soft);
+    ASSERT_TRUE(w.serves_within(6s, slot_b)) << w.violation();
+    EXPECT_GE(w.replica(slot_b).cp(), w.committed_top());
+}
+
+TEST(vsr_scenario, a_lossy_network_lets_the_group_form_and_serve) {
+    world_config c = plain();
+    c.loss = 0.2;
+    c.twice = 0.2;
+    c.late = 0.1;
+    world w(c);
+    w.start_all();
+    EXPECT_TRUE(w.serves_within(10s)) << w.violation();
+}
+
+TEST(vsr_scenario, clocks_that_drift_apart_do_not_make_two_servers) {
+    for (uint64_t seed = 1; seed <= 20; ++seed) {
+        world_config c = plain();
+        c.seed = seed;
+        c.drift = true;
+        world w(c);
+        w.start_all();
+        ASSERT_TRUE(w.serves_within(3s));
+        w.isolate(slot_p);
+        ASSERT_TRUE(w.serves_within(4s, slot_b)) << w.violation();
+    }
 }
 
 } // namespace harp::vsr::test

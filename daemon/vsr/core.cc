@@ -132,6 +132,7 @@ void core::impl::go_on(const object_report &report) {
         return;
     }
     const view_record &record = *report.view_of_formed;
+    next_try_ = now_;
     if (report.current_role == role::primary) {
         phase::primary p;
         p.record = record;
@@ -142,7 +143,7 @@ void core::impl::go_on(const object_report &report) {
             now_serving();
         }
     } else {
-        set_phase(phase::backup{record, now_, now_, false});
+        set_phase(phase::backup{record, now_, now_, now_, false});
         give_up_service(fmt::format("{} is primary", who(record.primary.slot).name));
     }
     slot_t other = record.primary.slot == cfg_.self ? record.backup.slot : record.primary.slot;

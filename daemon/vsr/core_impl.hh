@@ -68,6 +68,7 @@ struct primary {
 struct backup {
     view_record record;
     time_point_t entered;
+    time_point_t promised; /* last seen to have a promise running */
     time_point_t next_started;
     bool heard = false; /* the primary has STARTED */
 };
@@ -216,6 +217,7 @@ private:
     void now_serving();
     void partner_lost(const std::string &why);
     void deposed(slot_t primary, view_t view);
+    bool unpromised(const object_report &report);
     void leave_view();
     void set_link(std::optional<link_wanted> wanted);
     void give_up_service(const std::string &why);

@@ -34,7 +34,9 @@ duration_t core::impl::own_wait() const {
 
 /* V2: a number above all that was agreed, formed or NACKed; then the object first. */
 void core::impl::propose(bool voluntary, std::optional<slot_t> prefer) {
-    if (fence_ || !may_propose() || (bound_to_ && *bound_to_ != cfg_.self && now_ < bound_until_)) {
+    /* V7: bound, until the view it agreed to has come to be, or T_win is over. */
+    bool bound = bound_to_ && *bound_to_ != cfg_.self && now_ < bound_until_ && !current_record();
+    if (fence_ || !may_propose() || bound) {
         return;
     }
     view_t highest = std::max({disk_.agreed, disk_.formed, seen_, report_.fence});

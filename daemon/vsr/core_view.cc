@@ -54,7 +54,10 @@ void core::impl::hear(const message_header &h, const struct propose &) {
         }
         return;
     }
-    if (bound_to_ && *bound_to_ != h.sender && now_ < bound_until_) {
+    /* V7. In a view its primary may always ask: it is the one the promise is for. */
+    const view_record *r = current_record();
+    bool own_primary = r && r->primary.slot == h.sender;
+    if (bound_to_ && *bound_to_ != h.sender && now_ < bound_until_ && !own_primary && !twice) {
         send_nack(h.sender, h.view, nack_reason::bound, bound_until_ - now_,
                   fmt::format("has agreed with {}", who(*bound_to_).name));
         return;
@@ -283,7 +286,6 @@ void core::impl::entered() {
     auto a = as<phase::adopting>();
     const view_record &r = a.what.record;
     ++counts_.views_entered;
-    bound_to_.reset(); /* from here the promise and the lease speak */
     next_try_ = now_;
     bool first = r.primary.slot == cfg_.self;
     slot_t other = first ? r.backup.slot : r.primary.slot;
@@ -297,7 +299,7 @@ void core::impl::entered() {
         set_phase(std::move(p));
         tick_primary();
     } else {
-        set_phase(phase::backup{r, now_, now_, false});
+        set_phase(phase::backup{r, now_, now_, now_, false});
         if (handed_over_) {
             set_phase(phase::leaving{});
         }
@@ -378,7 +380,7 @@ void core::impl::tick_primary() {
         const auto &b = peers_[p.record.backup.slot.value()];
         bool adopting = fresh(p.record.backup.slot, now_) && b.formed < p.record.view &&
                         now_ - p.entered < cfg_.times.give_up_adopt;
-        if (now_ >= p.serve_by && !adopting && now_ >= next_try_) {
+        if (now_ >= p.serve_by && !adopting && now_ >= next_try_ && can_hope()) {
             /* It agreed and yet the link does not carry: the witness next time. */
             if (who(p.record.backup.slot).is_data()) {
                 avoid_backup_ = p.record.backup.slot;
@@ -471,12 +473,26 @@ void core::impl::on_fact(const watermarks &fact) {
             p.formed < r->view && fresh(other, now_) && now_ - entered < cfg_.times.give_up_adopt;
     bool leaving = p.status.leaving && fresh(other, now_);
     bool was_silent = silent_;
-    silent_ = !still_adopting && (leaving || (primary && fact.partner_no_control) ||
-                                  now_ - heard >= cfg_.times.detect);
+    bool gone = leaving || (primary && fact.partner_no_control) ||
+                now_ - heard >= cfg_.times.detect || (!primary && unpromised(fact.report));
+    silent_ = !still_adopting && gone;
     if (silent_ != was_silent) {
         out_.status_changed = true;
     }
     primary ? tick_primary() : tick_backup();
+}
+
+/*
+ * A primary that beats but hears nothing (finding 11), or that never comes to serve, is
+ * given no promise any more (L2). It can hold no lease: that is as good as silence.
+ */
+bool core::impl::unpromised(const object_report &report) {
+    auto &b = as<phase::backup>();
+    if (report.promise_left > duration_t::zero()) {
+        b.promised = now_;
+    }
+    return now_ - b.promised >= cfg_.times.detect &&
+           now_ - b.entered >= 2 * b.record.promise + cfg_.times.detect;
 }
 
 void core::impl::on_fact(const lease_changed &fact) {

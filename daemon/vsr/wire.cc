@@ -506,16 +506,17 @@ result<message> decode(std::span<const uint8_t> bytes) {
     }
     msg.header.lineage = h.get<lineage_t>();
     msg.header.sender = h.get<slot_t>();
-    bool zeros = h.number<uint8_t>() == 0 && h.number<uint16_t>() == 0;
+    unsigned reserved = h.number<uint8_t>();
+    reserved |= h.number<uint16_t>();
     msg.header.sender_id = h.get<member_id>();
     msg.header.inc = h.get<incarnation_t>();
     msg.header.view = h.get<view_t>();
     auto crc = h.number<uint32_t>();
-    zeros = h.number<uint32_t>() == 0 && zeros;
+    reserved |= h.number<uint32_t>();
     if (crc != crc_of(bytes)) {
         return refuse(wire_fault::checksum, "control message with a wrong checksum");
     }
-    if (!zeros) {
+    if (reserved != 0) {
         return refuse(wire_fault::flags, "control message with reserved bytes set");
     }
     reader r(bytes.subspan(wire_header_bytes));

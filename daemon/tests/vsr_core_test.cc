@@ -1,0 +1,963 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* One core, driven by hand: messages, completions and ticks in, outputs out. */
+#include "vsr_world.hh"
+
+#include <gtest/gtest.h>
+
+namespace harp::vsr::test {
+
+namespace {
+
+config make_config(slot_t self, bool allow_return = false) {
+    config c;
+    c.group = make_group();
+    c.members = make_members();
+    c.self = self;
+    c.times = quick_timings();
+    c.allow_return = allow_return;
+    return c;
+}
+
+view_record record_of(uint64_t view, slot_t primary, slot_t backup, uint64_t s = 0,
+                      uint64_t view_of_s = 0, uint64_t inc = 1) {
+    view_record r;
+    r.view = view_t(view);
+    r.epoch = epoch_t(1);
+    r.lineage = lineage_t(77);
+    r.primary = {primary, incarnation_t(inc)};
+    r.backup = {backup, incarnation_t(inc)};
+    r.promise = quick_timings().promise;
+    r.s = index_t(s);
+    r.view_of_s = view_t(view_of_s);
+    return r;
+}
+
+/* What a member that formed view 4 = {P, B} with records 1 … top has on disk and in its object. */
+disk_state settled_disk(slot_t self) {
+    disk_state d = make_disk(self);
+    d.inc = incarnation_t(1);
+    d.agreed = d.formed = view_t(4);
+    d.view = record_of(4, slot_p, slot_b);
+    d.peer_inc = {incarnation_t(1), incarnation_t(1), incarnation_t(1)};
+    return d;
+}
+object_report settled_report(uint64_t top = 10) {
+    object_report r;
+    r.inc = incarnation_t(1);
+    r.fence = r.formed = view_t(4);
+    r.view_of_formed = record_of(4, slot_p, slot_b);
+    r.complete = r.intact = true;
+    r.log = {index_t(1), {}, index_t(top), {{view_t(4), index_t(1)}}};
+    r.ap = r.cp = index_t(top);
+    r.free_bytes = 1 << 20;
+    return r;
+}
+
+/* A core with its owner's duties done by hand. Outputs pile up until looked at. */
+struct one {
+    one(config cfg, disk_state disk, object_report found)
+        : c(std::move(cfg), std::move(disk), found, now), report(std::move(found)) {
+        gather();
+    }
+
+    void gather() {
+        output o = c.take_output();
+        for (auto &m : o.messages) {
+            sent.push_back(m);
+        }
+        if (o.persist) {
+            writes.push_back(*o.persist);
+        }
+        for (auto &k : o.kernel) {
+            asked.push_back(k);
+        }
+        if (o.link) {
+            link = *o.link;
+        }
+        for (auto &s : o.service) {
+            service.push_back(s);
+        }
+    }
+    void hear(slot_t from, view_t view, message_body body, uint64_t inc = 1) {
+        message m;
+        m.header = {make_group(),
+                    lineage_t(77),
+                    epoch_t(1),
+                    from,
+                    make_members()[from.value()].id,
+                    incarnation_t(inc),
+                    view};
+        m.body = std::move(body);
+        c.step(now, m);
+        gather();
+    }
+    void tick(duration_t d = {}) {
+        now += d;
+        c.tick(now);
+        gather();
+    }
+    /* Time passes, in steps the core asked for. */
+    void pass(duration_t d) {
+        for (time_point_t end = now + d; now < end;) {
+            now = std::min(end, std::max(now + 1ms, c.next_deadline()));
+            tick();
+        }
+    }
+    bool disk_done() {
+        if (writes.empty()) {
+            return false;
+        }
+        disk_write w = writes.front();
+        writes.erase(writes.begin());
+        c.on_disk(now, {w.token, {}});
+        gather();
+        return true;
+    }
+    template <typename Cmd>
+    const Cmd *asked_for() {
+        for (auto &k : asked) {
+            if (const auto *cmd = std::get_if<Cmd>(&k.body)) {
+                return cmd;
+            }
+        }
+        return nullptr;
+    }
+    /* Answers the oldest command of that kind. */
+    template <typename Cmd>
+    void answer(bool ok = true, refusal why = refusal::none, duration_t left = {}) {
+        for (auto it = asked.begin(); it != asked.end(); ++it) {
+            if (!std::get_if<Cmd>(&it->body)) {
+                continue;
+            }
+            command_done d;
+            d.token = it->token;
+            d.ok = ok;
+            d.why = why;
+            d.time_left = left;
+            d.report = report;
+            asked.erase(it);
+            c.on_kernel(now, d);
+            gather();
+            return;
+        }
+        FAIL() << "no such command was asked";
+    }
+    template <typename Body>
+    const Body *said(slot_t to) {
+        for (auto it = sent.rbegin(); it != sent.rend(); ++it) {
+            if (it->to == to) {
+                if (const auto *b = std::get_if<Body>(&it->msg.body)) {
+                    last_view = it->msg.header.view;
+                    return b;
+                }
+            }
+        }
+        return nullptr;
+    }
+    template <typename Service>
+    bool told() {
+        return std::any_of(service.begin(), service.end(), [](const service_command &s) {
+            return std::holds_alternative<Service>(s);
+        });
+    }
+    void fence_granted(uint64_t view) {
+        report.fence = view_t(view);
+        report.current_role = role::none;
+        report.view = {};
+        report.promise_left = {};
+        answer<cmd_fence>();
+    }
+    /* A data member in no view, hearing the two others; proposes as soon as it may. */
+    void until_it_proposes() {
+        for (int i = 0; i < 50 && asked_for<cmd_fence>() == nullptr; ++i) {
+            hear(slot_w, view_t(0), status_beat{});
+            hear(c.disk().self == slot_p ? slot_b : slot_p, view_t(4), status_beat{});
+            pass(50ms);
+        }
+    }
+    agree vote(uint64_t formed, uint64_t top) {
+        agree a;
+        a.formed = view_t(formed);
+        if (formed != 0) {
+            a.view = record_of(formed, slot_p, slot_b);
+            a.log = {index_t(1), {}, index_t(top), {{view_t(formed), index_t(1)}}};
+            a.ap = index_t(top);
+        }
+        a.intact = true;
+        a.free_bytes = 1 << 20;
+        return a;
+    }
+
+    time_point_t now{100s};
+    core c;
+    object_report report;
+    std::vector<outgoing> sent;
+    std::vector<disk_write> writes;
+    std::vector<kernel_command> asked;
+    std::optional<link_wanted> link;
+    std::vector<service_command> service;
+    view_t last_view;
+};
+
+one restarted_harpd(slot_t self) {
+    return one(make_config(self), settled_disk(self), settled_report());
+}
+
+/* Through V3 and V6 up to where the role is asked for. */
+void follow_start(one &m, uint64_t view, slot_t coordinator, const view_record &record) {
+    m.hear(coordinator, view_t(view), propose{});
+    m.fence_granted(view);
+    ASSERT_TRUE(m.disk_done());
+    struct start s;
+    s.record = record;
+    s.donor = record.primary.slot;
+    s.reach = m.report.log;
+    s.reach.top = record.s;
+    s.sources = {{record.primary.slot, s.reach.base, record.s}};
+    m.hear(coordinator, view_t(view), s);
+    ASSERT_NE(m.asked_for<cmd_adopt>(), nullptr);
+    m.report.formed = record.view;
+    m.report.view_of_formed = record;
+    m.answer<cmd_adopt>();
+    while (m.disk_done()) {}
+}
+
+} // namespace
+
+TEST(vsr_core, the_incarnation_is_on_disk_before_anything_is_said_or_asked) {
+    one m(make_config(slot_p), make_disk(slot_p), {});
+    EXPECT_EQ(m.c.state(), member_state::starting);
+    m.hear(slot_b, view_t(5), propose{});
+    m.pass(3s);
+    EXPECT_TRUE(m.sent.empty());
+    EXPECT_TRUE(m.asked.empty());
+    ASSERT_EQ(m.writes.size(), 1U);
+    EXPECT_EQ(m.writes[0].state.inc, incarnation_t(1));
+    m.disk_done();
+    ASSERT_NE(m.asked_for<cmd_attach>(), nullptr);
+    EXPECT_EQ(m.asked_for<cmd_attach>()->inc, incarnation_t(1));
+}
+
+TEST(vsr_core, a_member_that_was_never_in_a_view_has_nothing_to_wait_for) {
+    one m(make_config(slot_p), make_disk(slot_p), {});
+    m.disk_done();
+    EXPECT_EQ(m.asked_for<cmd_attach>()->hold, 0ns);
+}
+
+TEST(vsr_core, a_new_life_holds_for_the_promise_of_its_last_view) {
+    one m(make_config(slot_b), settled_disk(slot_b), {});
+    m.disk_done();
+    const auto *attach = m.asked_for<cmd_attach>();
+    ASSERT_NE(attach, nullptr);
+    EXPECT_EQ(attach->inc, incarnation_t(2));
+    EXPECT_EQ(attach->fence, view_t(4));
+    EXPECT_EQ(attach->hold, quick_timings().promise);
+    disk_state unknown = settled_disk(slot_b);
+    unknown.formed = {};
+    unknown.view.reset();
+    one n(make_config(slot_b), unknown, {});
+    n.disk_done();
+    EXPECT_EQ(n.asked_for<cmd_attach>()->hold, promise_cap) << "agreed, and no VIEW record known";
+}
+
+TEST(vsr_core, while_it_holds_a_member_neither_agrees_nor_proposes) {
+    one m(make_config(slot_b, true), settled_disk(slot_b), {});
+    m.disk_done();
+    m.report = settled_report();
+    m.report.inc = incarnation_t(2);
+    m.report.hold_left = 400ms;
+    m.answer<cmd_attach>();
+    EXPECT_EQ(m.c.state(), member_state::holding);
+    m.hear(slot_p, view_t(8), propose{});
+    EXPECT_EQ(m.asked_for<cmd_fence>(), nullptr);
+    ASSERT_NE(m.said<nack>(slot_p), nullptr);
+    EXPECT_EQ(m.said<nack>(slot_p)->why, nack_reason::hold);
+    EXPECT_EQ(m.said<nack>(slot_p)->time_left, 400ms);
+    m.report.hold_left = {};
+    m.pass(400ms);
+    m.hear(slot_p, view_t(8), propose{});
+    EXPECT_NE(m.asked_for<cmd_fence>(), nullptr);
+}
+
+TEST(vsr_core, a_restarted_data_member_stays_out_and_says_so) {
+    one m(make_config(slot_b), settled_disk(slot_b), {});
+    m.disk_done();
+    m.report = settled_report();
+    m.report.inc = incarnation_t(2);
+    m.answer<cmd_attach>();
+    EXPECT_EQ(m.c.state(), member_state::stays_out);
+    for (int i = 0; i < 20; ++i) {
+        m.hear(slot_w, view_t(0), status_beat{});
+        m.pass(200ms);
+    }
+    EXPECT_EQ(m.asked_for<cmd_fence>(), nullptr) << "it proposes nothing";
+    auto s = m.c.status(m.now);
+    EXPECT_NE(s.headline.find("stays out"), std::string::npos);
+    EXPECT_NE(s.headline.find("whole"), std::string::npos);
+    EXPECT_FALSE(s.advice.empty());
+    m.hear(slot_p, view_t(8), propose{});
+    m.fence_granted(8);
+    m.disk_done();
+    ASSERT_NE(m.said<agree>(slot_p), nullptr) << "its vote and its log still count";
+    EXPECT_TRUE(m.said<agree>(slot_p)->stays_out);
+}
+
+TEST(vsr_core, a_restarted_harpd_is_no_new_life_and_goes_on_in_its_view) {
+    object_report r = settled_report();
+    r.current_role = role::primary;
+    r.view = view_t(4);
+    r.serving = r.lease_held = true;
+    one m(make_config(slot_p), settled_disk(slot_p), r);
+    EXPECT_TRUE(m.writes.empty()) << "no incarnation is spent";
+    EXPECT_EQ(m.c.state(), member_state::serving);
+    EXPECT_TRUE(m.told<service_serve>());
+    ASSERT_TRUE(m.link);
+    EXPECT_EQ(m.link->peer, slot_b);
+    EXPECT_TRUE(m.link->connects);
+}
+
+TEST(vsr_core, a_restarted_harpd_that_finds_its_object_fenced_is_in_no_view) {
+    object_report r = settled_report();
+    r.fence = view_t(9);
+    one m(make_config(slot_p), settled_disk(slot_p), r);
+    EXPECT_EQ(m.c.state(), member_state::outside);
+    m.until_it_proposes();
+    ASSERT_NE(m.asked_for<cmd_fence>(), nullptr);
+    EXPECT_GT(m.asked_for<cmd_fence>()->view, view_t(9)) << "above what it may have promised";
+}
+
+TEST(vsr_core, a_state_file_that_went_back_takes_part_in_nothing) {
+    object_report r = settled_report();
+    r.inc = incarnation_t(7);
+    one m(make_config(slot_p), settled_disk(slot_p), r);
+    EXPECT_EQ(m.c.state(), member_state::failed);
+    m.hear(slot_b, view_t(9), propose{});
+    m.pass(2s);
+    EXPECT_TRUE(m.sent.empty());
+    EXPECT_NE(m.c.status(m.now).advice.find("replace"), std::string::npos);
+}
+
+TEST(vsr_core, an_agree_is_fence_then_disk_then_word) {
+    one m = restarted_harpd(slot_w);
+    m.hear(slot_b, view_t(9), propose{});
+    EXPECT_TRUE(m.writes.empty());
+    EXPECT_EQ(m.said<agree>(slot_b), nullptr);
+    ASSERT_NE(m.asked_for<cmd_fence>(), nullptr);
+    EXPECT_EQ(m.asked_for<cmd_fence>()->by, slot_b);
+    m.fence_granted(9);
+    ASSERT_EQ(m.writes.size(), 1U);
+    EXPECT_EQ(m.writes[0].state.agreed, view_t(9));
+    EXPECT_EQ(m.said<agree>(slot_b), nullptr);
+    m.disk_done();
+    ASSERT_NE(m.said<agree>(slot_b), nullptr);
+    EXPECT_EQ(m.said<agree>(slot_b)->formed, view_t(4));
+    EXPECT_EQ(m.said<agree>(slot_b)->log.top, index_t(10));
+    EXPECT_EQ(m.last_view, view_t(9));
+}
+
+TEST(vsr_core, a_refused_fence_is_a_nack_with_the_time_left) {
+    one m = restarted_harpd(slot_b);
+    m.hear(slot_p, view_t(8), propose{});
+    m.answer<cmd_fence>(false, refusal::promise, 250ms);
+    ASSERT_NE(m.said<nack>(slot_p), nullptr);
+    EXPECT_EQ(m.said<nack>(slot_p)->why, nack_reason::promise);
+    EXPECT_EQ(m.said<nack>(slot_p)->time_left, 250ms);
+    EXPECT_EQ(m.c.disk().agreed, view_t(4));
+}
+
+TEST(vsr_core, a_view_not_above_what_was_agreed_is_refused_without_asking_the_object) {
+    one m = restarted_harpd(slot_w);
+    m.hear(slot_p, view_t(4), propose{});
+    EXPECT_EQ(m.asked_for<cmd_fence>(), nullptr);
+    ASSERT_NE(m.said<nack>(slot_p), nullptr);
+    EXPECT_EQ(m.said<nack>(slot_p)->why, nack_reason::not_higher);
+    EXPECT_EQ(m.said<nack>(slot_p)->agreed, view_t(4));
+}
+
+TEST(vsr_core, a_view_number_without_the_proposers_slot_is_malformed) {
+    one m = restarted_harpd(slot_w);
+    m.hear(slot_p, view_t(9), propose{});
+    EXPECT_EQ(m.asked_for<cmd_fence>(), nullptr);
+    EXPECT_EQ(m.c.counts().malformed, 1U);
+}
+
+TEST(vsr_core, a_repeated_propose_gets_the_same_agree) {
+    one m = restarted_harpd(slot_w);
+    m.hear(slot_b, view_t(9), propose{});
+    m.fence_granted(9);
+    m.disk_done();
+    agree first = *m.said<agree>(slot_b);
+    m.sent.clear();
+    m.hear(slot_b, view_t(9), propose{});
+    ASSERT_NE(m.said<agree>(slot_b), nullptr);
+    EXPECT_EQ(*m.said<agree>(slot_b), first);
+    EXPECT_EQ(m.asked_for<cmd_fence>(), nullptr);
+}
+
+TEST(vsr_core, a_member_that_agreed_is_bound_to_that_coordinator_for_t_win) {
+    one m = restarted_harpd(slot_w);
+    m.hear(slot_b, view_t(9), propose{});
+    m.fence_granted(9);
+    m.disk_done();
+    m.hear(slot_p, view_t(12), propose{});
+    ASSERT_NE(m.said<nack>(slot_p), nullptr);
+    EXPECT_EQ(m.said<nack>(slot_p)->why, nack_reason::bound);
+    EXPECT_EQ(m.asked_for<cmd_fence>(), nullptr);
+    m.pass(quick_timings().window);
+    m.hear(slot_p, view_t(12), propose{});
+    EXPECT_NE(m.asked_for<cmd_fence>(), nullptr);
+}
+
+TEST(vsr_core, a_backup_under_promise_names_the_live_primary) {
+    object_report r = settled_report();
+    r.current_role = role::backup;
+    r.view = view_t(4);
+    r.promise_left = 300ms;
+    one m(make_config(slot_b), settled_disk(slot_b), r);
+    m.hear(slot_p, view_t(8), propose{});
+    m.answer<cmd_fence>(false, refusal::promise, 300ms);
+    ASSERT_NE(m.said<nack>(slot_p), nullptr);
+    EXPECT_EQ(m.said<nack>(slot_p)->live_primary, slot_p);
+    EXPECT_EQ(m.said<nack>(slot_p)->live_view, view_t(4));
+}
+
+TEST(vsr_core, a_proposal_is_fence_then_disk_then_word_with_its_own_slot_in_the_number) {
+    one m = restarted_harpd(slot_b);
+    m.until_it_proposes();
+    ASSERT_NE(m.asked_for<cmd_fence>(), nullptr);
+    EXPECT_EQ(m.asked_for<cmd_fence>()->view, view_t(9));
+    EXPECT_EQ(m.asked_for<cmd_fence>()->by, slot_b);
+    EXPECT_EQ(m.said<propose>(slot_w), nullptr);
+    m.fence_granted(9);
+    EXPECT_EQ(m.said<propose>(slot_w), nullptr);
+    m.disk_done();
+    ASSERT_NE(m.said<propose>(slot_w), nullptr);
+    EXPECT_NE(m.said<propose>(slot_p), nullptr) << "to both";
+}
+
+TEST(vsr_core, a_proposal_is_above_every_number_heard_of) {
+    one m = restarted_harpd(slot_b);
+    m.hear(slot_p, view_t(40), nack{view_t(40), nack_reason::not_higher, {}, {}, {}, ""});
+    m.until_it_proposes();
+    EXPECT_EQ(m.asked_for<cmd_fence>()->view, view_t(45));
+}
+
+TEST(vsr_core, a_witness_never_proposes) {
+    one m = restarted_harpd(slot_w);
+    for (int i = 0; i < 30; ++i) {
+        m.hear(slot_p, view_t(4), status_beat{});
+        m.hear(slot_b, view_t(4), status_beat{});
+        m.pass(200ms);
+    }
+    EXPECT_EQ(m.asked_for<cmd_fence>(), nullptr);
+}
+
+TEST(vsr_core, nobody_proposes_while_another_answers_for_a_live_primary) {
+    one m = restarted_harpd(slot_b);
+    status_beat live;
+    live.live_primary = slot_p;
+    live.live_view = view_t(8);
+    for (int i = 0; i < 20; ++i) {
+        m.hear(slot_w, view_t(8), live);
+        m.pass(200ms);
+    }
+    EXPECT_EQ(m.asked_for<cmd_fence>(), nullptr);
+    EXPECT_NE(m.c.status(m.now).why_not_serving.find("alfa serves"), std::string::npos);
+}
+
+TEST(vsr_core, nobody_proposes_when_nobody_is_heard) {
+    one m = restarted_harpd(slot_b);
+    m.pass(5s);
+    EXPECT_EQ(m.asked_for<cmd_fence>(), nullptr);
+    EXPECT_NE(m.c.status(m.now).why_not_serving.find("no other member is heard"),
+              std::string::npos);
+}
+
+TEST(vsr_core, a_member_that_needs_a_copy_does_not_propose) {
+    object_report r = settled_report();
+    r.needs_copy = true;
+    one m(make_config(slot_b), settled_disk(slot_b), r);
+    m.until_it_proposes();
+    EXPECT_EQ(m.asked_for<cmd_fence>(), nullptr);
+}
+
+TEST(vsr_core, a_nack_that_names_a_live_primary_ends_the_proposal) {
+    one m = restarted_harpd(slot_b);
+    m.until_it_proposes();
+    m.fence_granted(9);
+    m.disk_done();
+    EXPECT_EQ(m.c.state(), member_state::proposing);
+    m.hear(slot_w, view_t(9), nack{view_t(8), nack_reason::promise, 300ms, slot_p, view_t(8), ""});
+    EXPECT_EQ(m.c.state(), member_state::outside);
+}
+
+TEST(vsr_core, two_agrees_and_t_third_make_a_start) {
+    one m = restarted_harpd(slot_b);
+    m.until_it_proposes();
+    m.fence_granted(9);
+    m.disk_done();
+    m.hear(slot_w, view_t(9), m.vote(0, 0));
+    EXPECT_EQ(m.said<start>(slot_w), nullptr) << "the third may still come";
+    m.pass(quick_timings().third);
+    const auto *s = m.said<start>(slot_w);
+    ASSERT_NE(s, nullptr);
+    EXPECT_EQ(s->record.primary.slot, slot_b);
+    EXPECT_EQ(s->record.backup.slot, slot_w);
+    EXPECT_EQ(s->record.s, index_t(10));
+    ASSERT_NE(m.asked_for<cmd_adopt>(), nullptr);
+    EXPECT_EQ(m.asked_for<cmd_adopt>()->match, (position{index_t(10), view_t(4)}));
+}
+
+TEST(vsr_core, three_agrees_decide_at_once) {
+    one m = restarted_harpd(slot_p);
+    m.until_it_proposes();
+    m.fence_granted(8);
+    m.disk_done();
+    m.hear(slot_w, view_t(8), m.vote(0, 0));
+    m.hear(slot_b, view_t(8), m.vote(4, 10));
+    ASSERT_NE(m.said<start>(slot_b), nullptr);
+    EXPECT_EQ(m.said<start>(slot_w), nullptr) << "not a member of the view";
+}
+
+TEST(vsr_core, an_agree_for_another_view_number_is_not_counted) {
+    one m = restarted_harpd(slot_p);
+    m.until_it_proposes();
+    m.fence_granted(8);
+    m.disk_done();
+    m.hear(slot_b, view_t(4), m.vote(4, 10));
+    m.pass(quick_timings().third + 10ms);
+    EXPECT_EQ(m.said<start>(slot_b), nullptr);
+}
+
+TEST(vsr_core, t_doubles_with_every_failure) {
+    one m = restarted_harpd(slot_p);
+    std::vector<time_point_t> tries;
+    for (int i = 0; i < 400 && tries.size() < 4; ++i) {
+        m.hear(slot_w, view_t(0), status_beat{});
+        m.pass(20ms);
+        if (const auto *f = m.asked_for<cmd_fence>()) {
+            tries.push_back(m.now);
+            m.fence_granted(f->view.value());
+            m.disk_done();
+        }
+    }
+    ASSERT_EQ(tries.size(), 4U);
+    EXPECT_GT(tries[2] - tries[1], tries[1] - tries[0] + 150ms);
+    EXPECT_GT(tries[3] - tries[2], tries[2] - tries[1] + 150ms);
+}
+
+TEST(vsr_core, a_start_that_was_not_agreed_to_is_ignored) {
+    one m = restarted_harpd(slot_b);
+    struct start s;
+    s.record = record_of(8, slot_p, slot_b, 10, 4);
+    s.reach = m.report.log;
+    m.hear(slot_p, view_t(8), s);
+    EXPECT_EQ(m.asked_for<cmd_adopt>(), nullptr);
+}
+
+TEST(vsr_core, a_start_for_another_life_is_ignored) {
+    one m = restarted_harpd(slot_b);
+    m.hear(slot_p, view_t(8), propose{});
+    m.fence_granted(8);
+    m.disk_done();
+    struct start s;
+    s.record = record_of(8, slot_p, slot_b, 10, 4, 2);
+    s.reach = m.report.log;
+    m.hear(slot_p, view_t(8), s);
+    EXPECT_EQ(m.asked_for<cmd_adopt>(), nullptr);
+    EXPECT_EQ(m.c.counts().malformed, 1U);
+}
+
+TEST(vsr_core, a_start_is_log_then_disk_then_role_then_started) {
+    one m = restarted_harpd(slot_b);
+    m.hear(slot_p, view_t(8), propose{});
+    m.fence_granted(8);
+    m.disk_done();
+    struct start s;
+    s.record = record_of(8, slot_p, slot_b, 10, 4);
+    s.donor = slot_p;
+    s.reach = m.report.log;
+    s.sources = {{slot_p, index_t(1), index_t(10)}};
+    m.hear(slot_p, view_t(8), s);
+    ASSERT_NE(m.asked_for<cmd_adopt>(), nullptr);
+    EXPECT_TRUE(m.writes.empty());
+    m.report.formed = view_t(8);
+    m.report.view_of_formed = s.record;
+    m.answer<cmd_adopt>();
+    EXPECT_EQ(m.asked_for<cmd_enter>(), nullptr);
+    ASSERT_EQ(m.writes.size(), 1U);
+    EXPECT_EQ(m.writes[0].state.formed, view_t(8));
+    EXPECT_EQ(m.writes[0].state.view, s.record);
+    m.disk_done();
+    ASSERT_NE(m.asked_for<cmd_enter>(), nullptr);
+    EXPECT_EQ(m.asked_for<cmd_enter>()->as, role::backup);
+    EXPECT_EQ(m.said<started>(slot_p), nullptr);
+    m.answer<cmd_enter>();
+    ASSERT_NE(m.said<started>(slot_p), nullptr);
+    EXPECT_EQ(m.c.state(), member_state::backing_up);
+    ASSERT_TRUE(m.link);
+    EXPECT_FALSE(m.link->connects) << "the primary connects";
+}
+
+TEST(vsr_core, started_is_repeated_until_the_primary_has_heard_it) {
+    one m = restarted_harpd(slot_b);
+    follow_start(m, 8, slot_p, record_of(8, slot_p, slot_b, 10, 4));
+    m.answer<cmd_enter>();
+    m.sent.clear();
+    m.pass(200ms);
+    EXPECT_NE(m.said<started>(slot_p), nullptr);
+    status_beat s;
+    s.started_heard = true;
+    m.hear(slot_p, view_t(8), s);
+    m.sent.clear();
+    m.pass(500ms);
+    EXPECT_EQ(m.said<started>(slot_p), nullptr);
+}
+
+TEST(vsr_core, a_primary_does_not_serve_before_started) {
+    one m = restarted_harpd(slot_p);
+    follow_start(m, 9, slot_b, record_of(9, slot_p, slot_b, 10, 4));
+    m.answer<cmd_enter>();
+    EXPECT_EQ(m.c.state(), member_state::waiting);
+    m.pass(300ms);
+    EXPECT_EQ(m.asked_for<cmd_serve>(), nullptr);
+    EXPECT_NE(m.c.status(m.now).why_not_serving.find("bravo"), std::string::npos);
+    m.hear(slot_b, view_t(9), started{incarnation_t(1)});
+    ASSERT_NE(m.asked_for<cmd_serve>(), nullptr);
+    EXPECT_FALSE(m.told<service_serve>()) << "addresses only after serving (finding 15)";
+    m.answer<cmd_serve>(false, refusal::retry);
+    m.pass(100ms);
+    ASSERT_NE(m.asked_for<cmd_serve>(), nullptr) << "the lease may come a moment later";
+    m.answer<cmd_serve>();
+    EXPECT_TRUE(m.told<service_serve>());
+    EXPECT_EQ(m.c.state(), member_state::serving);
+}
+
+TEST(vsr_core, started_of_another_life_or_member_is_not_counted) {
+    one m = restarted_harpd(slot_p);
+    follow_start(m, 9, slot_b, record_of(9, slot_p, slot_b, 10, 4));
+    m.answer<cmd_enter>();
+    m.hear(slot_w, view_t(9), started{incarnation_t(1)});
+    m.hear(slot_b, view_t(8), started{incarnation_t(1)});
+    m.hear(slot_b, view_t(9), started{incarnation_t(2)});
+    m.hear(slot_b, view_t(9), started{incarnation_t(1)}, 2);
+    EXPECT_EQ(m.asked_for<cmd_serve>(), nullptr);
+}
+
+TEST(vsr_core, an_ack_on_the_record_link_counts_as_started) {
+    one m = restarted_harpd(slot_p);
+    follow_start(m, 9, slot_b, record_of(9, slot_p, slot_b, 10, 4));
+    m.answer<cmd_enter>();
+    m.c.on_kernel(m.now, started_seen{view_t(9), incarnation_t(1)});
+    m.gather();
+    EXPECT_NE(m.asked_for<cmd_serve>(), nullptr);
+}
+
+TEST(vsr_core, watermarks_tell_what_a_lost_multicast_would_have) {
+    one m = restarted_harpd(slot_p);
+    follow_start(m, 9, slot_b, record_of(9, slot_p, slot_b, 10, 4));
+    m.answer<cmd_enter>();
+    watermarks w;
+    w.report = m.report;
+    w.report.current_role = role::primary;
+    w.report.view = view_t(9);
+    w.acked = index_t(11);
+    m.c.on_kernel(m.now, w);
+    m.gather();
+    EXPECT_NE(m.asked_for<cmd_serve>(), nullptr);
+}
+
+TEST(vsr_core, a_primary_whose_view_does_not_come_to_serve_proposes_again) {
+    one m = restarted_harpd(slot_p);
+    follow_start(m, 9, slot_b, record_of(9, slot_p, slot_b, 10, 4));
+    m.answer<cmd_enter>();
+    for (int i = 0; i < 20 && m.asked_for<cmd_fence>() == nullptr; ++i) {
+        m.hear(slot_b, view_t(9), status_beat{});
+        m.pass(100ms);
+    }
+    EXPECT_NE(m.asked_for<cmd_fence>(), nullptr);
+}
+
+TEST(vsr_core, a_backup_proposes_when_its_primary_is_silent_on_the_record_link) {
+    object_report r = settled_report();
+    r.current_role = role::backup;
+    r.view = view_t(4);
+    one m(make_config(slot_b), settled_disk(slot_b), r);
+    watermarks w;
+    w.report = r;
+    w.partner_heard = m.now;
+    m.hear(slot_p, view_t(4), status_beat{});
+    m.pass(300ms);
+    m.hear(slot_w, view_t(0), status_beat{});
+    m.c.on_kernel(m.now, w);
+    m.gather();
+    EXPECT_EQ(m.asked_for<cmd_fence>(), nullptr) << "not yet T_detect";
+    m.now += 150ms;
+    m.hear(slot_p, view_t(4), status_beat{});
+    m.c.on_kernel(m.now, w);
+    m.gather();
+    EXPECT_NE(m.asked_for<cmd_fence>(), nullptr) << "heartbeats of harpd are no beats";
+}
+
+TEST(vsr_core, a_backup_refused_by_its_own_promise_tries_again_when_it_has_run_out) {
+    object_report r = settled_report();
+    r.current_role = role::backup;
+    r.view = view_t(4);
+    one m(make_config(slot_b), settled_disk(slot_b), r);
+    watermarks w;
+    w.report = r;
+    w.partner_heard = m.now;
+    m.pass(450ms);
+    m.hear(slot_w, view_t(0), status_beat{});
+    m.c.on_kernel(m.now, w);
+    m.gather();
+    m.answer<cmd_fence>(false, refusal::promise, 130ms);
+    m.pass(120ms);
+    EXPECT_EQ(m.asked_for<cmd_fence>(), nullptr);
+    m.pass(20ms);
+    EXPECT_NE(m.asked_for<cmd_fence>(), nullptr);
+}
+
+TEST(vsr_core, a_backup_proposes_when_its_primary_beats_but_earns_no_promise) {
+    object_report r = settled_report();
+    r.current_role = role::backup;
+    r.view = view_t(4);
+    one m(make_config(slot_b), settled_disk(slot_b), r);
+    time_point_t began = m.now;
+    while (m.asked_for<cmd_fence>() == nullptr && m.now < began + 5s) {
+        m.now += 100ms;
+        m.hear(slot_w, view_t(0), status_beat{});
+        watermarks w;
+        w.report = r;
+        w.partner_heard = m.now;
+        w.report.promise_left = m.now < began + 2s ? 300ms : 0ns;
+        m.c.on_kernel(m.now, w);
+        m.gather();
+    }
+    ASSERT_NE(m.asked_for<cmd_fence>(), nullptr);
+    EXPECT_GE(m.now, began + 2s + quick_timings().detect - 100ms);
+}
+
+TEST(vsr_core, a_member_that_goes_away_on_purpose_counts_as_silent_at_once) {
+    object_report r = settled_report();
+    r.current_role = role::backup;
+    r.view = view_t(4);
+    one m(make_config(slot_b), settled_disk(slot_b), r);
+    status_beat s;
+    s.leaving = true;
+    m.hear(slot_p, view_t(4), s);
+    m.hear(slot_w, view_t(0), status_beat{});
+    watermarks w;
+    w.report = r;
+    w.partner_heard = m.now;
+    m.c.on_kernel(m.now, w);
+    m.gather();
+    EXPECT_NE(m.asked_for<cmd_fence>(), nullptr);
+}
+
+TEST(vsr_core, a_primary_whose_backup_has_no_control_moves_on) {
+    object_report r = settled_report();
+    r.current_role = role::primary;
+    r.view = view_t(4);
+    r.serving = r.lease_held = true;
+    one m(make_config(slot_p), settled_disk(slot_p), r);
+    m.hear(slot_w, view_t(0), status_beat{});
+    m.c.on_kernel(m.now, partner_no_control{view_t(4)});
+    m.gather();
+    EXPECT_NE(m.asked_for<cmd_fence>(), nullptr);
+}
+
+TEST(vsr_core, a_primary_alone_keeps_its_view_and_waits) {
+    object_report r = settled_report();
+    r.current_role = role::primary;
+    r.view = view_t(4);
+    r.serving = true;
+    one m(make_config(slot_p), settled_disk(slot_p), r);
+    watermarks w;
+    w.report = r;
+    w.partner_heard = m.now;
+    m.pass(2s);
+    m.c.on_kernel(m.now, w);
+    m.gather();
+    EXPECT_EQ(m.asked_for<cmd_fence>(), nullptr) << "a view number and two fsyncs for nothing";
+    EXPECT_FALSE(m.c.status(m.now).serving);
+    EXPECT_FALSE(m.c.status(m.now).why_not_serving.empty());
+}
+
+TEST(vsr_core, a_deposed_primary_gives_its_service_up) {
+    object_report r = settled_report();
+    r.current_role = role::primary;
+    r.view = view_t(4);
+    r.serving = true;
+    one m(make_config(slot_p), settled_disk(slot_p), r);
+    status_beat s;
+    s.live_primary = slot_b;
+    s.live_view = view_t(9);
+    m.hear(slot_b, view_t(9), s);
+    EXPECT_NE(m.asked_for<cmd_leave>(), nullptr);
+    EXPECT_TRUE(m.told<service_give_up>());
+    EXPECT_EQ(m.c.state(), member_state::outside);
+}
+
+TEST(vsr_core, a_primary_that_goes_on_in_the_next_view_gives_nothing_up) {
+    object_report r = settled_report();
+    r.current_role = role::primary;
+    r.view = view_t(4);
+    r.serving = r.lease_held = true;
+    one m(make_config(slot_p), settled_disk(slot_p), r);
+    follow_start(m, 9, slot_b, record_of(9, slot_p, slot_w, 10, 4));
+    m.answer<cmd_enter>();
+    m.hear(slot_w, view_t(9), started{incarnation_t(1)});
+    m.answer<cmd_serve>();
+    EXPECT_FALSE(m.told<service_give_up>());
+}
+
+TEST(vsr_core, a_media_failure_takes_the_member_out_of_the_view) {
+    object_report r = settled_report();
+    r.current_role = role::primary;
+    r.view = view_t(4);
+    r.serving = true;
+    one m(make_config(slot_p), settled_disk(slot_p), r);
+    m.c.on_kernel(m.now, media_failure{"EIO at record 9"});
+    m.gather();
+    EXPECT_TRUE(m.told<service_give_up>());
+    EXPECT_EQ(m.c.state(), member_state::outside);
+    m.until_it_proposes();
+    EXPECT_EQ(m.asked_for<cmd_fence>(), nullptr);
+}
+
+TEST(vsr_core, stale_answers_are_ignored) {
+    one m = restarted_harpd(slot_b);
+    m.hear(slot_p, view_t(8), propose{});
+    command_done d;
+    d.token = token_t(9999);
+    d.ok = true;
+    m.c.on_kernel(m.now, d);
+    m.c.on_disk(m.now, {token_t(9999), {}});
+    m.gather();
+    EXPECT_TRUE(m.writes.empty());
+    EXPECT_EQ(m.c.counts().stale_token, 2U);
+}
+
+TEST(vsr_core, a_command_whose_answer_is_lost_is_asked_again_under_a_new_token) {
+    one m = restarted_harpd(slot_b);
+    m.hear(slot_p, view_t(8), propose{});
+    ASSERT_EQ(m.asked.size(), 1U);
+    token_t first = m.asked[0].token;
+    m.pass(2100ms);
+    ASSERT_EQ(m.asked.size(), 2U);
+    EXPECT_NE(m.asked[1].token, first);
+    EXPECT_EQ(m.asked[1].body, m.asked[0].body);
+    m.fence_granted(8); /* the first answer, late: stale */
+    EXPECT_TRUE(m.writes.empty());
+    m.fence_granted(8);
+    EXPECT_EQ(m.writes.size(), 1U);
+}
+
+TEST(vsr_core, a_state_file_that_cannot_be_written_stops_the_member) {
+    one m = restarted_harpd(slot_b);
+    m.hear(slot_p, view_t(8), propose{});
+    m.fence_granted(8);
+    ASSERT_EQ(m.writes.size(), 1U);
+    m.c.on_disk(m.now, {m.writes[0].token, fail(EIO, "no space")});
+    m.gather();
+    EXPECT_EQ(m.c.state(), member_state::failed);
+    EXPECT_EQ(m.said<agree>(slot_p), nullptr);
+    EXPECT_NE(m.c.status(m.now).headline.find("no space"), std::string::npos);
+}
+
+TEST(vsr_core, messages_are_checked_in_order_and_counted) {
+    one m = restarted_harpd(slot_b);
+    message good;
+    good.header = {make_group(), lineage_t(77),    epoch_t(1), slot_p,
+                   member_id(1), incarnation_t(1), view_t(8)};
+    good.body = propose{};
+    auto bad = good;
+    bad.header.group[3] = 9;
+    bad.header.lineage = lineage_t(1); /* the group is looked at first */
+    m.c.step(m.now, bad);
+    bad = good;
+    bad.header.lineage = lineage_t(1);
+    bad.header.epoch = epoch_t(2);
+    m.c.step(m.now, bad);
+    bad = good;
+    bad.header.epoch = epoch_t(2);
+    m.c.step(m.now, bad);
+    bad = good;
+    bad.header.sender = slot_t(3);
+    m.c.step(m.now, bad);
+    bad = good;
+    bad.header.sender_id = member_id(5);
+    m.c.step(m.now, bad);
+    bad = good;
+    bad.header.sender = slot_b;
+    m.c.step(m.now, bad);
+    m.gather();
+    EXPECT_EQ(m.c.counts().wrong_group, 1U);
+    EXPECT_EQ(m.c.counts().wrong_lineage, 1U);
+    EXPECT_EQ(m.c.counts().wrong_epoch, 1U);
+    EXPECT_EQ(m.c.counts().wrong_sender, 3U);
+    EXPECT_TRUE(m.asked.empty());
+}
+
+TEST(vsr_core, the_highest_incarnation_of_a_peer_is_kept_on_disk_and_lower_ones_refused) {
+    one m = restarted_harpd(slot_b);
+    m.hear(slot_p, view_t(4), status_beat{}, 5);
+    ASSERT_EQ(m.writes.size(), 1U);
+    EXPECT_EQ(m.writes[0].state.peer_inc[0], incarnation_t(5));
+    m.hear(slot_p, view_t(8), propose{}, 4);
+    EXPECT_EQ(m.c.counts().old_incarnation, 1U);
+    EXPECT_EQ(m.asked_for<cmd_fence>(), nullptr);
+}
+
+TEST(vsr_core, a_switchover_needs_the_serving_primary_and_its_data_backup) {
+    one idle = restarted_harpd(slot_p);
+    EXPECT_FALSE(idle.c.request(idle.now, want_switchover{slot_b}).ok());
+    object_report r = settled_report();
+    r.current_role = role::primary;
+    r.view = view_t(4);
+    r.serving = r.lease_held = true;
+    one m(make_config(slot_p), settled_disk(slot_p), r);
+    EXPECT_FALSE(m.c.request(m.now, want_switchover{slot_p}).ok());
+    EXPECT_FALSE(m.c.request(m.now, want_switchover{slot_w}).ok());
+    ASSERT_TRUE(m.c.request(m.now, want_switchover{slot_b}).ok());
+    m.gather();
+    ASSERT_TRUE(m.told<service_drain>());
+    EXPECT_EQ(m.asked_for<cmd_fence>(), nullptr) << "drains first";
+    m.c.on_service(m.now, {std::get<service_drain>(m.service.back()).token});
+    m.gather();
+    ASSERT_NE(m.asked_for<cmd_fence>(), nullptr);
+    m.fence_granted(8);
+    m.disk_done();
+    EXPECT_EQ(m.said<propose>(slot_b)->prefer, slot_b);
+    EXPECT_TRUE(m.said<propose>(slot_b)->voluntary);
+}
+
+TEST(vsr_core, a_seal_is_cleared_on_disk_before_anything_is_appended) {
+    disk_state d = settled_disk(slot_b);
+    d.seal = seal_note{view_t(4), index_t(10)};
+    one m(make_config(slot_b), d, settled_report());
+    m.hear(slot_p, view_t(8), propose{});
+    m.fence_granted(8);
+    m.disk_done();
+    struct start s;
+    s.record = record_of(8, slot_p, slot_b, 10, 4);
+    s.donor = slot_p;
+    s.reach = m.report.log;
+    m.hear(slot_p, view_t(8), s);
+    EXPECT_EQ(m.asked_for<cmd_adopt>(), nullptr);
+    ASSERT_EQ(m.writes.size(), 1U);
+    EXPECT_FALSE(m.writes[0].state.seal);
+    m.disk_done();
+    EXPECT_NE(m.asked_for<cmd_adopt>(), nullptr);
+}
+
+TEST(vsr_core, the_link_to_a_member_that_lacks_nothing_comes_with_the_role) {
+    one m = restarted_harpd(slot_b);
+    follow_start(m, 8, slot_p, record_of(8, slot_p, slot_b, 10, 4));
+    EXPECT_FALSE(m.link) << "an ACK must not leave before disk.formed";
+    m.answer<cmd_enter>();
+    EXPECT_TRUE(m.link);
+}
+
+} // namespace harp::vsr::test
