@@ -1,0 +1,699 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0
+"""The data plane against partners that lie, links that break and leases that end.
+
+A real replica in this kernel; its partner is played by this script over the record
+link (harpwire), so that it can say what no real member would, and be silent when it
+matters. The last tests have two real replicas.
+"""
+from __future__ import annotations
+
+import os
+import socket
+import struct
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any, Callable
+
+from one import BASE, UUID, Ktap, Member, Rig, disks, make_fs, mount, mount_lower, run, umount
+
+import harpnl
+import harpwire
+from harpwire import ACK, HELLO, LEAVE, REC
+
+GROUP = "dp"
+PROMISE = 1000
+ME_INC, YOU_INC = 11, 99
+WITNESS = 2
+
+
+class Lone:
+    """One real replica; the partner is slot 2 with incarnation YOU_INC."""
+
+    def __init__(self, slot: int = 0, promise: int = PROMISE, hold: int = 0) -> None:
+        self.member = Member(slot, disks()[slot])
+        self.slot, self.promise, self.hold = slot, promise, hold
+        self.harp = harpnl.Harp()
+        self.view = 0
+        self.touch: harpnl.Touch | None = None
+
+    def __enter__(self) -> Lone:
+        m = self.member
+        make_fs(m.disk, "ext4")
+        mount_lower(m.disk, m.lower, "ext4")
+        mount(m.lower, m.mnt, "harp", f"group={GROUP},uuid={UUID},member={m.slot},"
+              f"inc={ME_INC},lineage=7,epoch=3,hold={self.hold},region=mem:8M,init")
+        Rig.dummy()
+        self.touch = harpnl.Touch((GROUP, self.slot))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.touch:
+            self.touch.stop()
+        state = self.state()
+        if state["role"] == "primary":
+            self.harp.verb("leave", GROUP, self.slot)
+            self.harp.verb("release", GROUP, self.slot)
+        umount(self.member.mnt)
+        self.harp.verb("replica-del", GROUP, self.slot)
+        umount(self.member.lower)
+        self.harp.close()
+
+    def state(self) -> harpnl.State:
+        return self.harp.get(GROUP, self.slot)
+
+    def record(self, view: int, primary: bool, **change: Any) -> bytes:
+        state = self.state()
+        me, you = (self.slot, ME_INC), (WITNESS, YOU_INC)
+        args = {"lineage": 7, "primary": me if primary else you,
+                "backup": you if primary else me, "s": state["top"],
+                "view_of_s": state["top_view"], "epoch": 3, "promise_ms": self.promise}
+        return harpnl.view_record(view, **{**args, **change})
+
+    def start(self, primary: bool = True) -> None:
+        """The next view that the primary-to-be coordinates."""
+        state = self.state()
+        by = self.slot if primary else WITNESS
+        self.view = 4 * (max(state["view"], state["fence"]) // 4 + 1) + by
+        assert self.harp.fence(GROUP, self.slot, self.view, by)["result"] == 1
+        self.harp.view_start(GROUP, self.slot, self.record(self.view, primary), state["top"])
+        self.harp.gate(GROUP, self.slot, "gate0")
+
+    def partner(self, **change: Any) -> harpwire.Partner:
+        ours, theirs = socket.socketpair()
+        self.harp.link_add(GROUP, self.slot, WITNESS, theirs)
+        theirs.close()
+        args = {"group": UUID, "lineage": 7, "epoch": 3, "slot": WITNESS, "inc": YOU_INC,
+                "view": self.view}
+        return harpwire.Partner(ours, **{**args, **change})
+
+    def hello(self, partner: harpwire.Partner, **change: int) -> None:
+        """Say truly where the log ends, as if the partner's went as far."""
+        top = self.state()["top"]
+        last = harpnl.record_header(next(self.harp.log(GROUP, self.slot, top, 1)))
+        body = {"top": top, "view_of_top": last["view"], "crc_of_top": last["crc"]}
+        partner.send(HELLO, **{**body, **change})
+
+    def wait(self, good: Callable[[harpnl.State], bool], timeout: float = 10.0) -> harpnl.State:
+        return self.harp.wait(GROUP, self.slot, good, timeout)
+
+
+class Backup(threading.Thread):
+    """A partner that acks what it is sent until told otherwise."""
+
+    def __init__(self, partner: harpwire.Partner) -> None:
+        super().__init__(daemon=True)
+        self.partner = partner
+        self.promising, self.acking, self.ended = True, True, False
+        self.number, self.top = 0, 0
+        self.recs: list[harpwire.Message] = []
+        self.start()
+
+    def run(self) -> None:
+        while not self.ended:
+            try:
+                message = self.partner.receive(0.2)
+            except TimeoutError:
+                continue
+            except (ConnectionError, OSError):
+                return
+            if message.kind != REC:
+                continue
+            self.recs.append(message)
+            self.top = max(self.top, message.body["prev_index"] + message.body["nrec"])
+            if self.acking:
+                self.ack(message)
+
+    def ack(self, message: harpwire.Message, **change: int) -> None:
+        self.number += self.promising
+        body = {"n": self.top, "t": message.body["t"], "free_bytes": (1 << 64) - 1,
+                "free_inodes": (1 << 64) - 1}
+        if self.promising:
+            body |= {"promise": self.number, "flags": harpwire.F_PROMISE}
+        self.partner.send(ACK, **{**body, **change})
+
+    def stop(self) -> None:
+        self.ended = True
+        self.join()
+        self.partner.sock.close()
+
+
+def serving(lone: Lone) -> Backup:
+    lone.start()
+    partner = lone.partner()
+    lone.hello(partner)
+    backup = Backup(partner)
+    lone.wait(lambda s: s["serving"] == 1)
+    return backup
+
+
+def expect(number: int, text: str, call: Callable[[], Any]) -> None:
+    """A refusal with this errno that says this."""
+    try:
+        call()
+    except harpnl.HarpError as error:
+        assert error.errno == number, f"expected {os.strerror(number)}, not {error}"
+        assert text in error.text, f"expected \"{text}\" in \"{error.text}\""
+        return
+    raise AssertionError(f"expected {os.strerror(number)}, but it was done")
+
+
+# ------------------------------------------------------------------- netlink refusals
+
+def closed_fd() -> int:
+    fd = os.dup(0)
+    os.close(fd)
+    return fd
+
+
+def netlink_refusals() -> None:
+    import errno as e
+    with Lone(hold=60000) as lone:
+        h, who = lone.harp, {"group": GROUP, "member": 0}
+        tcp, udp, listener = socket.socket(), socket.socket(type=socket.SOCK_DGRAM), \
+            socket.create_server(("127.0.0.1", 0))
+        dgram = socket.socketpair(type=socket.SOCK_DGRAM)
+        half = socket.socketpair()
+        half[0].shutdown(socket.SHUT_WR)
+        pipe = os.pipe()
+        record = lone.record(4, True)
+        cases: list[tuple[int, str, str, dict[str, Any]]] = [
+            (e.EINVAL, "GROUP is missing", "replica-get", {"member": 0}),
+            (e.EINVAL, "MEMBER is missing", "replica-get", {"group": GROUP}),
+            (e.ENOENT, "no replica", "replica-get", {"group": "other", "member": 0}),
+            (e.ERANGE, "", "replica-get", {"group": GROUP, "member": 3}),
+            (e.EBUSY, "mounted", "replica-del", who),
+            (e.EINVAL, "VIEW is missing", "fence", who | {"by": 0}),
+            (e.EINVAL, "BY is missing", "fence", who | {"view": 4}),
+            (e.ERANGE, "", "fence", who | {"view": 4, "by": 3}),
+            (e.EINVAL, "VIEW_RECORD is missing", "view-start", who | {"match": 0}),
+            (e.EINVAL, "MATCH is missing", "view-start", who | {"view_record": record}),
+            (e.ERANGE, "", "view-start", who | {"view_record": record[:-8], "match": 0}),
+            (e.EBUSY, "hold", "view-start", who | {"view_record": record, "match": 0}),
+            (e.EINVAL, "FD is missing", "link-add", who | {"peer": 2}),
+            (e.EINVAL, "PEER is missing", "link-add", who | {"fd": tcp.fileno()}),
+            (e.EINVAL, "another member", "link-add", who | {"peer": 0, "fd": half[1].fileno()}),
+            (e.EBADF, "not an open socket", "link-add", who | {"peer": 2, "fd": closed_fd()}),
+            (e.ENOTSOCK, "not an open socket", "link-add", who | {"peer": 2, "fd": pipe[0]}),
+            (e.EPROTOTYPE, "stream", "link-add", who | {"peer": 2, "fd": udp.fileno()}),
+            (e.EPROTOTYPE, "stream", "link-add", who | {"peer": 2, "fd": dgram[0].fileno()}),
+            (e.ENOTCONN, "connected", "link-add", who | {"peer": 2, "fd": tcp.fileno()}),
+            (e.ENOTCONN, "connected", "link-add", who | {"peer": 2, "fd": listener.fileno()}),
+            (e.ENOTCONN, "connected", "link-add", who | {"peer": 2, "fd": half[0].fileno()}),
+            (e.ENOTCONN, "no link", "link-drop", who),
+            (e.EINVAL, "IFINDEX is missing", "gate-bind", who),
+            (e.ENODEV, "no such device", "gate-bind", who | {"ifindex": 9999}),
+            (e.EINVAL, "INDEX is missing", "log-read", who),
+            (e.ERANGE, "BASE to TOP", "log-read", who | {"index": 1}),
+        ]
+        for number, text, cmd, attrs in cases:
+            try:
+                expect(number, text, lambda c=cmd, a=attrs: h.call(c, **a))
+            except AssertionError as error:
+                raise AssertionError(f"{cmd} {attrs}: {error}") from None
+        state = h.fence(GROUP, 0, 4, 0)
+        assert state["result"] == 0 and 50000 < state["time_left_ms"] <= 60000, state
+        assert lone.state()["view"] == 0
+        os.close(pipe[0])
+        os.close(pipe[1])
+        for sock in (tcp, udp, listener, *dgram, *half):
+            sock.close()
+
+
+def netlink_bad_bytes() -> None:
+    """Wrong lengths, unknown attributes, no terminator: refused before any handler."""
+    import errno as e
+    with Lone() as lone:
+        group = harpnl.encode("group", GROUP)
+        member = harpnl.encode("member", 0)
+        put = harpnl.put_attr
+        for name, body in {
+                "u8 of two bytes": group + put(harpnl.ATTR["member"], b"\0\0"),
+                "no NUL": put(harpnl.ATTR["group"], b"dp") + member,
+                "name too long": put(harpnl.ATTR["group"], b"x" * 34 + b"\0") + member,
+                "unknown attribute": group + member + put(200, b"\0\0\0\0"),
+                "rubbish after": group + member + b"\1",
+        }.items():
+            try:
+                lone.harp.raw(harpnl.CMD["touch"], body)
+            except harpnl.HarpError as error:
+                assert error.errno in (e.EINVAL, e.ERANGE), f"{name}: {error}"
+            else:
+                raise AssertionError(f"{name} was taken")
+        expect(e.EOPNOTSUPP, "", lambda: lone.harp.raw(99, group + member))
+
+
+def netlink_needs_privilege() -> None:
+    with Lone():
+        pid = os.fork()
+        if not pid:
+            os.setresuid(65534, 65534, 65534)
+            harp, code = harpnl.Harp(), 0
+            if harp.get(GROUP, 0)["group"] != GROUP:
+                code = 1
+            for cmd in ("touch", "leave", "release", "sync", "replica-del", "link-drop",
+                        "log-read", "fence", "view-start", "gate-bind", "link-add"):
+                try:
+                    harp.call(cmd, group=GROUP, member=0)
+                    code = 2
+                except harpnl.HarpError as error:
+                    if error.errno != 1:
+                        code = 3
+            os._exit(code)
+        _, status = os.waitpid(pid, 0)
+        assert os.waitstatus_to_exitcode(status) == 0, os.waitstatus_to_exitcode(status)
+
+
+# ------------------------------------------------------------------------- the wire
+
+LIES: dict[str, dict[str, Any]] = {
+    "magic": {"magic": 1}, "version": {"version": 2}, "type": {"type": 9},
+    "length": {"len": 1 << 30}, "short length": {"len": 8}, "flags": {"flags": 1},
+    "checksum": {"crc": 1}, "group": {"group": bytes(16)}, "lineage": {"lineage": 8},
+    "epoch": {"epoch": 4}, "sender": {"sender": 1}, "incarnation": {"inc": YOU_INC - 1},
+    "reserved": {"reserved": b"\1\0\0"},
+}
+
+
+def liar(lone: Lone, said: str, lie: Callable[[harpwire.Partner], None]) -> None:
+    """A message that ends the link and is counted; a link made anew works."""
+    before = lone.state()["refused"]
+    partner = lone.partner()
+    lie(partner)
+    assert partner.ended(), f"{said}: the link goes on"
+    partner.sock.close()
+    state = lone.wait(lambda s: s["refused"] > before)
+    assert not state["link_up"], f"{said}: the link is up"
+
+
+def wire_refuses_strangers() -> None:
+    with Lone() as lone:
+        lone.start()
+        for said, wrong in LIES.items():
+            def lie(partner: harpwire.Partner) -> None:
+                partner.wrong = wrong
+                lone.hello(partner)
+            liar(lone, said, lie)
+        top = lone.state()["top"]
+        liar(lone, "HELLO beyond", lambda p: lone.hello(p, top=top + 1))
+        liar(lone, "HELLO of another log", lambda p: lone.hello(p, crc_of_top=1))
+        liar(lone, "HELLO with LB beyond top", lambda p: lone.hello(p, lb=top + 1))
+        liar(lone, "REC to a primary", lambda p: p.send(REC, prev_index=top))
+
+        def early_ack(p: harpwire.Partner) -> None:
+            lone.hello(p)
+            p.send(ACK, n=top + 1)
+        liar(lone, "ACK of what was not sent", early_ack)
+        state = lone.state()
+        assert state["cp"] == 0 and not state["serving"], state
+        partner = lone.partner()
+        lone.hello(partner)
+        backup = Backup(partner)
+        lone.wait(lambda s: s["serving"] == 1)
+        backup.stop()
+
+
+def wire_views() -> None:
+    """A lower view is refused, a higher one told to harpd; neither ends the link."""
+    events = harpnl.Events()
+    with Lone() as lone:
+        backup = serving(lone)
+        before = lone.state()["refused"]
+        backup.partner.view = lone.view - 1
+        lone.wait(lambda s: s["refused"] > before)
+        backup.partner.view = lone.view + 4
+        told = events.wait("higher-view")
+        assert told["value"] == lone.view + 4, told
+        backup.partner.view = lone.view
+        before = len(backup.recs)
+        (lone.member.mnt / "x").write_bytes(b"x")
+        assert len(backup.recs) > before
+        backup.stop()
+    events.harp.close()
+
+
+def backup_refuses() -> None:
+    """What a backup takes must follow its top, record for record (N2)."""
+    with Lone(slot=1) as lone:
+        lone.start(primary=False)
+        partner = lone.partner()
+        where = partner.wait(HELLO).body
+        assert where["top"] == 1 and where["view_of_top"] == lone.view, where
+
+        def noop(index: int, crc: int, view: int = lone.view, lineage: int = 7) -> bytes:
+            return harpwire.seal_record(1, b"", 0, index, view, lineage, crc)
+
+        good = noop(2, where["crc_of_top"])
+        bad = bytearray(good)
+        bad[20] ^= 1
+        body = {"prev_index": 1, "prev_view": lone.view, "nrec": 1, "t": 5}
+        partner.sock.close()
+        for said, records, change in (
+                ("a gap", noop(3, 0), {"prev_index": 2}),
+                ("another view before", good, {"prev_view": lone.view - 1}),
+                ("out of order", noop(3, where["crc_of_top"]), {}),
+                ("wrong chain", noop(2, 1), {}),
+                ("a damaged record", bytes(bad), {}),
+                ("a record of another view", noop(2, where["crc_of_top"], lone.view - 1), {}),
+                ("another lineage", noop(2, where["crc_of_top"], lineage=8), {}),
+                ("too many announced", good, {"nrec": 2}),
+                ("too few announced", good + noop(3, 0), {}),
+                ("half a record", good[:32], {}),
+                ("rubbish", b"\xff" * 64, {})):
+            liar(lone, said, lambda p, r=records, c=change: p.send(REC, r, **{**body, **c}))
+            assert lone.state()["top"] == 1, said
+        partner = lone.partner()
+        partner.wait(HELLO)
+        partner.send(REC, good, **body)
+        answer = partner.wait(ACK).body
+        assert (answer["n"], answer["t"]) == (2, 5), answer
+        # Told neither CP nor AP, it has applied nothing (N4).
+        state = lone.state()
+        assert (state["top"], state["wm"], state["cp"], state["ap"]) == (2, 2, 0, 0), state
+        partner.send(REC, prev_index=2, prev_view=lone.view, cp=2, ap=1, t=6)
+        lone.wait(lambda s: s["ap"] == 1)
+        partner.send(REC, prev_index=2, prev_view=lone.view, cp=2, ap=2, t=7)
+        lone.wait(lambda s: s["ap"] == 2)
+        partner.sock.close()
+
+
+def promises() -> None:
+    """L2, L4: who is heard and serves gets a promise, and the fence waits for it."""
+    with Lone(slot=1) as lone:
+        lone.start(primary=False)
+        partner = lone.partner()
+        partner.wait(HELLO)
+        beat = {"prev_index": 1, "prev_view": lone.view, "flags": harpwire.F_SERVING}
+        partner.send(REC, **beat, t=1)
+        first = partner.wait(ACK).body
+        assert first["flags"] & harpwire.F_PROMISE and first["promise"] == 1, first
+        fence = lone.harp.fence(GROUP, 1, lone.view + 4, 1)
+        assert fence["result"] == 0 and 0 < fence["time_left_ms"] <= PROMISE, fence
+        # A primary that hears nothing of us: for 2 Δ of a young view, then no more.
+        refused = time.monotonic() + 3 * PROMISE / 1000
+        while time.monotonic() < refused:
+            partner.send(REC, **beat, t=2)
+            last = partner.wait(ACK).body
+            if not last["flags"] & harpwire.F_PROMISE:
+                break
+            time.sleep(0.05)
+        assert not last["flags"] & harpwire.F_PROMISE, "a deaf primary is kept for ever"
+        lone.wait(lambda s: s["time_left_ms"] == 0)
+        assert lone.harp.fence(GROUP, 1, lone.view + 4, 1)["result"] == 1
+        # Fenced: nothing of the view is stored or acked any more.
+        before = lone.state()
+        partner.send(REC, **beat, t=3)
+        lone.wait(lambda s: s["refused"] > before["refused"])
+        partner.sock.close()
+
+
+def leave_frees() -> None:
+    with Lone(slot=1) as lone:
+        lone.start(primary=False)
+        partner = lone.partner()
+        partner.wait(HELLO)
+        partner.send(REC, prev_index=1, prev_view=lone.view, t=1, flags=1)
+        partner.wait(ACK)
+        assert lone.harp.fence(GROUP, 1, lone.view + 4, 1)["result"] == 0
+        events = harpnl.Events()
+        partner.send(LEAVE)
+        events.wait("leave")
+        assert lone.harp.fence(GROUP, 1, lone.view + 4, 1)["result"] == 1
+        partner.sock.close()
+        events.harp.close()
+
+
+# ------------------------------------------------------------------ commit, lease, gate
+
+def nothing_is_answered_before_its_ack() -> None:
+    with Lone(promise=5000) as lone:
+        backup = serving(lone)
+        done: list[str] = []
+        backup.acking = False
+        writer = threading.Thread(target=lambda: done.append(
+            str((lone.member.mnt / "x").write_bytes(b"x"))))
+        top = lone.state()["top"]
+        writer.start()
+        lone.wait(lambda s: s["top"] > top)
+        state = lone.state()
+        assert not done and state["cp"] == top and state["ap"] == top, state
+        assert not (lone.member.tree / "x").exists()
+        backup.acking = True
+        writer.join(10)
+        assert done == ["1"], done
+        backup.stop()
+
+
+def untouched_ends() -> None:
+    """G2: nobody has touched the object for H: no beats, and the lease ends."""
+    with Lone() as lone:
+        backup = serving(lone)
+        assert lone.touch
+        lone.touch.stop()
+        lone.touch = None
+        lone.wait(lambda s: s["lease_left_ms"] < 0, 14)
+        beats = len(backup.recs)
+        time.sleep(PROMISE / 1000)
+        assert len(backup.recs) == beats, "it still beats"
+        lone.harp.touch(GROUP, 0)
+        lone.wait(lambda s: s["lease_left_ms"] > 0)
+        backup.stop()
+
+
+class Wire:
+    """A veth pair; the gate watches one end, a raw socket the other."""
+
+    def __enter__(self) -> Wire:
+        run("ip", "link", "add", "gw0", "type", "veth", "peer", "name", "gw1")
+        for dev in ("gw0", "gw1"):
+            Path(f"/proc/sys/net/ipv6/conf/{dev}/disable_ipv6").write_text("1")
+            run("ip", "link", "set", dev, "up")
+        self.out = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+        self.out.bind(("gw0", 0))
+        self.tap = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x88b5))
+        self.tap.bind(("gw1", 0x88b5))
+        return self
+
+    def passes(self) -> bool:
+        """Does a frame leave? (A local experimental EtherType: nobody else sends it.)"""
+        try:
+            self.out.send(b"\xff" * 6 + b"\2" + bytes(5) + struct.pack(">H", 0x88b5) + bytes(46))
+        except OSError as error:
+            assert error.errno == 105, error    # dropped on the way: ENOBUFS
+        self.tap.settimeout(0.05)
+        try:
+            return bool(self.tap.recv(100))
+        except TimeoutError:
+            return False
+
+    def __exit__(self, *_: object) -> None:
+        self.out.close()
+        self.tap.close()
+        run("ip", "link", "del", "gw0", ok=False)
+
+
+def counter(name: str, slot: int = 0) -> int:
+    text = Path(f"/sys/kernel/debug/harp/{GROUP}-{slot}/counters").read_text()
+    return int(dict(line.split() for line in text.splitlines())[name])
+
+
+def gate_binds_the_lease() -> str:
+    """G1, L3: past the lease no frame leaves, ARP or not; with it, they go again."""
+    events = harpnl.Events()
+    with Wire() as wire, Lone() as lone:
+        assert wire.passes(), "nothing is watched yet"
+        lone.start()
+        lone.harp.gate(GROUP, 0, "gw0")
+        assert not wire.passes(), "open before serving"
+        partner = lone.partner()
+        lone.hello(partner)
+        backup = Backup(partner)
+        lone.wait(lambda s: s["serving"] == 1)
+        assert wire.passes(), "shut while serving"
+        (lone.member.mnt / "x").write_bytes(b"x")
+        backup.promising = False
+        dropped = counter("gate_out_dropped")
+        while wire.passes():
+            pass
+        shut = time.clock_gettime(time.CLOCK_BOOTTIME)
+        late = counter("gate_last_out_ns") - counter("lease_until_ns")
+        assert late < 0, f"a frame left {late} ns after the lease"
+        events.wait("lease-lost")
+        assert counter("gate_out_dropped") > dropped
+        reader = threading.Thread(target=lambda: os.stat(lone.member.mnt / "x"))
+        reader.start()
+        reader.join(0.2)
+        assert reader.is_alive(), "an answer without the lease"
+        backup.promising = True
+        events.wait("lease-back")
+        reader.join(10)
+        assert not reader.is_alive() and wire.passes()
+        lone.harp.fence(GROUP, 0, lone.view + 4, 0)
+        assert not wire.passes(), "open after the fence"
+        backup.stop()
+    events.harp.close()
+    return f"shut {shut - late / 1e9:.3f}"
+
+
+def gate_lets_go_of_devices() -> None:
+    with Lone() as lone:
+        for how in (("del", "gw9"), ("set", "gw9", "netns", "gate-ns")):
+            run("ip", "netns", "add", "gate-ns")
+            run("ip", "link", "add", "gw9", "type", "dummy")
+            lone.harp.gate(GROUP, 0, "gw9")
+            assert lone.state()["gate_bound"] == 1
+            run("ip", "link", *how)
+            assert lone.state()["gate_bound"] == 0, how
+            run("ip", "netns", "del", "gate-ns")
+        backup = serving(lone)
+        try:
+            lone.harp.gate(GROUP, 0, "lo")
+        except harpnl.HarpError as error:
+            assert error.errno == 16 and "serves" in error.text, error
+        else:
+            raise AssertionError("the gate of a serving member was moved")
+        backup.stop()
+
+
+def release_answers_stale() -> None:
+    """G3: a parked operation ends with -ESTALE, and only after the member has left."""
+    with Lone(promise=5000) as lone:
+        backup = serving(lone)
+        failed: list[int | None] = []
+        fd = os.open(lone.member.mnt / "x", os.O_RDWR | os.O_CREAT)
+        backup.acking = False
+
+        def write() -> None:
+            try:
+                os.write(fd, b"x")
+                failed.append(None)
+            except OSError as error:
+                failed.append(error.errno)
+        maker = threading.Thread(target=write)
+        top = lone.state()["top"]
+        maker.start()
+        lone.wait(lambda s: s["top"] > top)
+        expect(16, "FENCE or LEAVE", lambda: lone.harp.verb("release", GROUP, 0))
+        lone.harp.verb("leave", GROUP, 0)
+        maker.join(0.3)
+        assert maker.is_alive(), "ended by LEAVE alone"
+        lone.harp.verb("release", GROUP, 0)
+        maker.join(10)
+        os.close(fd)
+        assert failed == [116], failed
+        try:
+            os.listdir(lone.member.mnt)
+        except OSError as error:
+            assert error.errno == 110, error
+        else:
+            raise AssertionError("answered by who is no primary")
+        backup.stop()
+
+
+# --------------------------------------------------------------------- two real ones
+
+def links_come_and_go() -> str:
+    """A link that breaks under load loses nothing and doubles nothing."""
+    with Rig(tcp="127.0.0.1") as rig:
+        stop = threading.Event()
+        written = 0
+
+        def write() -> None:
+            nonlocal written
+            while not stop.is_set():
+                (rig.p.mnt / f"f{written % 50}").write_bytes(os.urandom(3000))
+                written += 1
+        writer = threading.Thread(target=write)
+        writer.start()
+        for turn in range(12):
+            before = written
+            if turn % 3 == 2:
+                rig.harp.verb("link-drop", rig.group, turn % 2)
+            rig.relink()
+            end = time.monotonic() + 30
+            while written < before + 2:
+                assert time.monotonic() < end, "writes have stopped"
+                time.sleep(0.01)
+        stop.set()
+        writer.join()
+        from one import same_copies
+        same_copies(rig)
+        assert rig.harp.get(rig.group, 0)["acked"] == rig.harp.get(rig.group, 0)["top"]
+    return f"{written} files written over 12 links"
+
+
+def takeover() -> str:
+    """The backup's kernel goes on with the witness; no promise is broken, nothing lost."""
+    with Rig(promise_ms=PROMISE) as rig:
+        h, g = rig.harp, rig.group
+        for i in range(20):
+            (rig.p.mnt / f"f{i}").write_bytes(b"%d" % i * 100)
+        old = h.get(g, 0)
+        # The primary's machine is "gone": its link ends, its harpd says nothing more.
+        h.verb("link-drop", g, 0)
+        fence = h.fence(g, 1, old["view"] + 1, 1)
+        assert fence["result"] == 0, "fenced under a live promise"
+        while not fence["result"]:
+            left = h.get(g, 0)["lease_left_ms"]
+            fence = h.fence(g, 1, old["view"] + 1, 1)
+        assert left <= 0, f"fenced while the old primary had {left} ms of lease"
+        b = h.get(g, 1)
+        view, inc = old["view"] + 1, b["inc"]
+        record = harpnl.view_record(view, b["lineage"], (1, inc), (WITNESS, YOU_INC), b["top"],
+                                    b["top_view"], b["epoch"], PROMISE)
+        h.view_start(g, 1, record, b["top"])
+        ours, theirs = socket.socketpair()
+        h.link_add(g, 1, WITNESS, theirs)
+        theirs.close()
+        last = list(h.log(g, 1, b["top"] + 1, 1))[0]
+        head = harpnl.record_header(last)
+        witness = harpwire.Partner(ours, b["uuid"], b["lineage"], b["epoch"], WITNESS, YOU_INC,
+                                   view)
+        witness.send(HELLO, top=head["index"], view_of_top=view, crc_of_top=head["crc"])
+        backup = Backup(witness)
+        h.wait(g, 1, lambda s: s["serving"] == 1)
+        for i in range(20):
+            assert (rig.b.mnt / f"f{i}").read_bytes() == b"%d" % i * 100
+        (rig.b.mnt / "new").write_bytes(b"by the new primary")
+        assert not h.get(g, 0)["serving"] or h.get(g, 0)["lease_left_ms"] <= 0
+        # The old one gives up as brief 5 says.
+        h.verb("leave", g, 0)
+        h.verb("release", g, 0)
+        h.verb("leave", g, 1)
+        h.verb("release", g, 1)
+        backup.stop()
+    return f"the lease had ended {-left} ms before"
+
+
+TESTS: list[tuple[str, Callable[[], Any]]] = [
+    ("netlink: each refusal says what was expected", netlink_refusals),
+    ("netlink: malformed attributes are refused", netlink_bad_bytes),
+    ("netlink: changes need CAP_NET_ADMIN", netlink_needs_privilege),
+    ("wire: a stranger's message ends the link", wire_refuses_strangers),
+    ("wire: a lower view is refused, a higher one told", wire_views),
+    ("wire: a backup takes only what follows its top", backup_refuses),
+    ("lease: promises are given to who is heard", promises),
+    ("lease: LEAVE frees the promise", leave_frees),
+    ("lease: an untouched primary lets it end", untouched_ends),
+    ("commit: nothing is answered before its ACK", nothing_is_answered_before_its_ack),
+    ("gate: no frame leaves past the lease", gate_binds_the_lease),
+    ("gate: a device that goes takes no hook along", gate_lets_go_of_devices),
+    ("release: parked operations answer ESTALE", release_answers_stale),
+    ("link: broken and made again under load", links_come_and_go),
+    ("takeover: the backup goes on with the witness", takeover),
+]
+
+
+def main() -> int:
+    BASE.mkdir(parents=True, exist_ok=True)
+    wanted = [t for t in TESTS if not sys.argv[1:] or any(w in t[0] for w in sys.argv[1:])]
+    t = Ktap(len(wanted))
+    for name, test in wanted:
+        t.run(name, test)
+    return t.end()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
