@@ -147,6 +147,18 @@ TEST(vsr_match, a_log_of_too_many_views_is_told_from_its_newest_part) {
     EXPECT_EQ(l.anchor_view, view_t(40));
 }
 
+TEST(vsr_match, an_outline_told_with_discarded_views_is_tidied) {
+    log_summary told{index_t(50), view_t(4), index_t(90), {}};
+    told.starts = {{view_t(4), index_t(1)}, {view_t(8), index_t(30)}, {view_t(13), index_t(70)}};
+    told.anchor_view = view_t(8);
+    auto l = tidy(told);
+    EXPECT_TRUE(validate(l).ok());
+    EXPECT_EQ(l, log_of(90, {{8, 50}, {13, 70}}, 50, 8));
+    told.base = index_t(91);
+    told.anchor_view = view_t(13);
+    EXPECT_TRUE(validate(tidy(told)).ok()) << "all discarded";
+}
+
 TEST(vsr_match, an_outline_that_cannot_be_is_refused) {
     log_summary l;
     l.top = index_t(10);

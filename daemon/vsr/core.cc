@@ -83,6 +83,7 @@ core::impl::impl(config cfg, disk_state disk, const object_report &report, time_
       wait_(cfg_.times.wait),
       next_try_(now),
       next_status_(now) {
+    report_.log = tidy(report.log);
     if (disk_.group != cfg_.group || disk_.self != cfg_.self || disk_.members != cfg_.members) {
         become_failed("the state file belongs to another group or member",
                       "compare the configuration with `harpctl group create`");
@@ -208,6 +209,7 @@ void core::impl::note_line(note::level severity, std::string text) {
 
 void core::impl::take_report(const object_report &report) {
     report_ = report;
+    report_.log = tidy(report.log);
     report_at_ = now_;
 }
 

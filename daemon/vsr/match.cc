@@ -64,6 +64,21 @@ result<void> validate(const view_record &r) {
     return {};
 }
 
+log_summary tidy(log_summary log) {
+    auto &s = log.starts;
+    std::erase_if(s, [&](const view_start &v) { return v.first > log.top || log.empty(); });
+    while (s.size() > 1 && s[1].first <= log.base) {
+        s.erase(s.begin());
+    }
+    if (!s.empty() && s.front().first < log.base) {
+        s.front().first = log.base;
+    }
+    while (s.size() > max_view_starts) {
+        log = drop_below(log, s[1].first);
+    }
+    return log;
+}
+
 std::optional<view_t> view_at(const log_summary &log, index_t at) {
     if (at + 1 < log.base || at > log.top) {
         return std::nullopt;

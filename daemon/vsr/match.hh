@@ -18,6 +18,12 @@ result<void> validate(const log_summary &log);
 /* Is this a VIEW record that could have been made? */
 result<void> validate(const view_record &record);
 
+/*
+ * @log as log_summary wants it, from an object that tells where views began even when
+ * those records are discarded, or tells of more views than may be told.
+ */
+log_summary tidy(log_summary log);
+
 /* The view of record @at, for base - 1 <= at <= top. */
 std::optional<view_t> view_at(const log_summary &log, index_t at);
 
