@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import select
 import shutil
 import signal
 import subprocess
@@ -93,7 +95,12 @@ def _wait_for(lab: Lab, name: str, deadline: float,
             session = Session(name, lab.ports(name),
                               deadline - time.monotonic())
         except NodeGone:
-            if not keeper.ask(lab, "status").get(name):
+            try:
+                power = keeper.ask(lab, "status")
+            except LabError as error:
+                ready[name] = str(error)
+                return
+            if not power.get(name):
                 ready[name] = "QEMU ended: " + (
                     lab.directory / f"{name}.qemu.log").read_text()[-500:]
                 return
@@ -169,7 +176,19 @@ def up(args: UpOptions) -> tuple[Lab, int]:
 
 
 def _remove_leftovers(lab: Lab) -> None:
-    """What stays when a keeper was killed: files, nothing else."""
+    """What stays when a keeper was killed: files, and for a moment the
+    machines, which the kernel is still taking down."""
+    mark = os.fsencode(lab.sockets)
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        with contextlib.suppress(OSError):
+            argv = (entry / "cmdline").read_bytes()
+            if argv.startswith(b"qemu-system") and mark in argv:
+                pidfd = os.pidfd_open(int(entry.name))
+                os.kill(int(entry.name), signal.SIGKILL)
+                select.select([pidfd], [], [], 15)
+                os.close(pidfd)
     shutil.rmtree(lab.sockets, ignore_errors=True)
     for path in lab.directory.glob("*.disk*"):
         path.unlink(missing_ok=True)
@@ -188,7 +207,6 @@ def down(name: str, directory: Path | None) -> bool:
             pidfd = -1
         if pidfd >= 0:
             os.kill(lab.keeper, signal.SIGTERM)
-            import select
             if not select.select([pidfd], [], [], 15)[0]:
                 os.kill(lab.keeper, signal.SIGKILL)
                 select.select([pidfd], [], [], 15)
