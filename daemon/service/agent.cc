@@ -177,6 +177,11 @@ void agent::on_message(json j) {
             finish(waiting.value("id", uint64_t{0}), fail(ECANCELED, "the service is being stopped"));
         }
         queue_.clear();
+        if (stopping_) {
+            /* One is at it; this one may ask for more, and finds less to do. */
+            queue_.push_back(std::move(j));
+            return;
+        }
         stop_asked_ = true;
         stop_flag_->store(1);
         announcing_ = false;
@@ -231,8 +236,8 @@ result<plan> agent::plan_for(const json &j) {
 
 void agent::handle(const json &j) {
     const uint64_t id = j.value("id", uint64_t{0});
-    const bool stopping = j.value("op", "") == "stop";
-    if (stopping) {
+    stopping_ = j.value("op", "") == "stop";
+    if (stopping_) {
         stop_asked_ = false;
         stop_flag_->store(0);
         drain_at_.reset();
@@ -244,18 +249,16 @@ void agent::handle(const json &j) {
         r = p.ok() ? carry_out_plan(*p, id) : result<void>(p.error());
     }
     const std::string op = j.value("op", "");
-    if (stopping && !r && r.error().code == EBUSY) {
-        drain_at_ = clock::now() + drain_interval;
-    }
     if ((op == "prepare" || op == "start") && c_.helpers == helper_backend::exec) {
         watch_at_ = clock::now() + watch_interval;
     }
     if (op == "umount") {
         watch_at_.reset();
     }
-    if (stopping) {
+    if (stopping_) {
         asides_.clear(); /* the plan's own link-down has been done */
     }
+    stopping_ = false;
     finish(id, r);
 }
 
@@ -273,7 +276,6 @@ result<void> agent::carry_out_plan(const plan &p, uint64_t id) {
     };
     const std::span<const step> all(p);
     for (size_t i = 0; i < all.size();) {
-        /* A stop that is being carried out is not stopped. */
         if (stop_asked_) {
             return fail(ECANCELED, "the service is being stopped");
         }
@@ -464,6 +466,9 @@ void agent::report(const step &s, uint64_t id, clock::time_point begin, time_poi
     rep.took = clock::now() - begin;
     rep.code = r.ok() ? 0 : r.error().code;
     rep.text = r.ok() ? *r : r.error().text;
+    if (stopping_ && !r && (s.what == action::nfsd_drain || s.what == action::nfsd_stop)) {
+        drain_at_ = clock::now() + drain_interval;
+    }
     if (!gone_) {
         (void)wire::send(ctl_.get(), {{"step", wire::to_json(rep)}, {"id", id}});
     }

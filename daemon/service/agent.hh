@@ -70,6 +70,7 @@ private:
     net::unique_fd run_fd_, lock_;
     bool locked_ = false;
     bool gone_ = false;  /* harpd's end is closed */
+    bool stopping_ = false; /* a stop is being carried out: it is not stopped */
     bool stop_asked_ = false;
     std::atomic<int> *stop_flag_; /* the same, for children between two steps */
     std::deque<json> queue_;

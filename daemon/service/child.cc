@@ -128,7 +128,7 @@ result<std::string> child::collect() {
 }
 
 std::string child::abandon() {
-    const std::string where = wait_channel(pid_);
+    const std::string where = place_of(pid_).where;
     kill(pid_, SIGKILL);
     /* reap_all() gets it if it ever ends. */
     pid_ = -1;
@@ -136,13 +136,50 @@ std::string child::abandon() {
     return where;
 }
 
-std::string wait_channel(pid_t pid) {
-    net::unique_fd fd(open(fmt::format("/proc/{}/wchan", pid).c_str(), O_RDONLY | O_CLOEXEC));
-    std::array<char, 128> name{};
-    if (!fd || read(fd.get(), name.data(), name.size() - 1) <= 0 || name[0] == '0') {
-        return "";
+kernel_place place_from_stack(std::string_view stack) {
+    /* How one sleeps, not where. */
+    static constexpr std::array<std::string_view, 6> scheduler = {
+            "__switch_to", "__schedule", "schedule", "schedule_timeout", "io_schedule",
+            "io_schedule_timeout"};
+    kernel_place out;
+    while (!stack.empty()) {
+        const size_t end = std::min(stack.find('\n'), stack.size());
+        std::string_view name = stack.substr(0, end);
+        stack.remove_prefix(std::min(end + 1, stack.size()));
+        const size_t blank = name.find(' ');
+        name = blank == std::string_view::npos ? "" : name.substr(blank + 1);
+        name = name.substr(0, name.find('+'));
+        if (name.empty()) {
+            continue;
+        }
+        out.known = true;
+        out.in_request |= name == "svc_process" || name == "nfsd_dispatch";
+        if (out.where.empty() &&
+            std::find(scheduler.begin(), scheduler.end(), name) == scheduler.end()) {
+            out.where = name;
+        }
     }
-    return name.data();
+    return out;
+}
+
+kernel_place place_of(pid_t pid) {
+    std::array<char, 8192> text{};
+    net::unique_fd fd(open(fmt::format("/proc/{}/stack", pid).c_str(), O_RDONLY | O_CLOEXEC));
+    if (fd && read(fd.get(), text.data(), text.size() - 1) > 0) {
+        if (auto place = place_from_stack(text.data()); place.known) {
+            return place;
+        }
+    }
+    /* A kernel without stack traces: one name, and an nfsd thread at rest is in svc_…(). */
+    kernel_place out;
+    text.fill(0);
+    fd.reset(open(fmt::format("/proc/{}/wchan", pid).c_str(), O_RDONLY | O_CLOEXEC));
+    if (fd && read(fd.get(), text.data(), text.size() - 1) > 0 && text[0] != '0') {
+        out.known = true;
+        out.where = text.data();
+        out.in_request = !out.where.starts_with("svc_");
+    }
+    return out;
 }
 
 uint64_t start_time(pid_t pid) {

@@ -10,6 +10,7 @@
 #include <chrono>
 #include <functional>
 #include <string>
+#include <string_view>
 
 #include "net/fd.hh"
 #include "util/result.hh"
@@ -48,8 +49,15 @@ private:
     net::unique_fd out_;
 };
 
-/* The kernel function @pid sleeps in ("svc_recv"), or "" when it runs or is gone. */
-std::string wait_channel(pid_t pid);
+/* Where in the kernel a process sleeps. */
+struct kernel_place {
+    bool known = false;  /* the kernel told */
+    std::string where;   /* the function that made it sleep; "" when it runs or is gone */
+    bool in_request = false; /* an nfsd thread: below svc_process() */
+};
+kernel_place place_of(pid_t pid);
+/* From the text of /proc/PID/stack, "[<0>] name+0x1/0x2 [module]" a line. */
+kernel_place place_from_stack(std::string_view stack);
 /* /proc/PID/stat's start time; 0: no such process. A pid alone may be somebody else by now. */
 uint64_t start_time(pid_t pid);
 /* Ended children are reaped; called now and then by the agent. */

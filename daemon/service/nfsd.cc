@@ -90,26 +90,6 @@ std::set<kthread> group_threads(const context &ctx) {
     return out;
 }
 
-/* Inside a request? By its stack; by its wait channel where there is no stack. */
-bool is_busy(pid_t pid, std::string &where) {
-    const auto stack = read_text(AT_FDCWD, fmt::format("/proc/{}/stack", pid));
-    if (stack.ok() && !stack->empty()) {
-        if (stack->find("svc_process") == std::string::npos &&
-            stack->find("nfsd_dispatch") == std::string::npos) {
-            return false;
-        }
-        const std::string channel = wait_channel(pid);
-        where = fmt::format("pid {}: {}", pid, channel.empty() ? "running" : channel);
-        return true;
-    }
-    const std::string channel = wait_channel(pid);
-    if (channel.empty() || channel.starts_with("svc_")) {
-        return false;
-    }
-    where = fmt::format("pid {}: {}", pid, channel);
-    return true;
-}
-
 result<bool> has_sockets() {
     auto text = read_text(AT_FDCWD, ports_file);
     if (!text) {
@@ -189,9 +169,10 @@ result<unsigned> nfsd_thread_count() {
 busy_threads nfsd_busy(const context &ctx) {
     busy_threads out;
     for (const auto &t : group_threads(ctx)) {
-        std::string where;
-        if (is_busy(t.pid, where) && out.count++ == 0) {
-            out.where = where;
+        const auto place = place_of(t.pid);
+        if (place.in_request && out.count++ == 0) {
+            out.where = fmt::format("pid {}: {}", t.pid,
+                                    place.where.empty() ? "running" : place.where);
         }
     }
     return out;

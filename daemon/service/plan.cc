@@ -21,8 +21,11 @@ using std::chrono::milliseconds;
  * Deadlines are for machines ten times slower than any server (emulators): they
  * end what hangs, they are not what is expected.
  */
-constexpr milliseconds quick{5000};
+constexpr milliseconds quick{10000};
 constexpr milliseconds slow{15000};
+constexpr milliseconds helper_deadline{60000}; /* without it there is no service anyway */
+/* Of giving up, before the release: what is parked waits for it. */
+constexpr milliseconds brisk{5000};
 constexpr milliseconds mount_deadline{120000}; /* a journal is replayed */
 
 step make(action what, milliseconds deadline, std::vector<std::string> detail = {},
@@ -47,7 +50,8 @@ void add_helpers(const config &c, plan &p, action what, on_failure then) {
     }
     for (const auto &name : names) {
         std::vector<std::string> detail{name};
-        p.push_back(make(what, slow, std::move(detail), then));
+        p.push_back(make(what, what == action::helper_start ? helper_deadline : slow,
+                         std::move(detail), then));
     }
 }
 
@@ -172,7 +176,7 @@ plan plan_umount(const config &c, milliseconds deadline) {
 
 plan plan_start(const config &c, const start_args &args) {
     plan p;
-    p.push_back(make(action::helper_start, slow, helpers_of(c))); /* that run: nothing to do */
+    p.push_back(make(action::helper_start, helper_deadline, helpers_of(c))); /* that run: nothing to do */
     p.push_back(make(action::exports, quick, {exports_table(c)}));
     p.push_back(make(action::nfsd_settle, slow));
     p.push_back(make(action::nfsd_setup, quick,
@@ -208,11 +212,11 @@ plan plan_start(const config &c, const start_args &args) {
 plan plan_stop(const config &c, const stop_args &args) {
     plan p;
     const auto go_on = on_failure::go_on;
-    p.push_back(make(action::quiet, quick, {}, go_on));
-    p.push_back(make(action::link_down, quick, {net::group_link}, go_on));
-    p.push_back(make(action::destroy_sockets, quick, {}, go_on));
-    p.push_back(make(action::release, quick, {}, go_on));
-    p.push_back(make(action::exports_flush, quick, {}, go_on));
+    p.push_back(make(action::quiet, brisk, {}, go_on));
+    p.push_back(make(action::link_down, brisk, {net::group_link}, go_on));
+    p.push_back(make(action::destroy_sockets, brisk, {}, go_on));
+    p.push_back(make(action::release, brisk, {}, go_on));
+    p.push_back(make(action::exports_flush, brisk, {}, go_on));
     p.push_back(make(action::nfsd_drain, args.patience));
     p.push_back(make(action::nfsd_stop, slow));
     if (args.umount || args.teardown) {

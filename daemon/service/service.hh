@@ -11,7 +11,11 @@
  *
  * Calls are carried out in the order made, except stop(): it cancels what has
  * not begun, lets the running step end, and takes the link down meanwhile.
- * Callbacks of cancelled calls get ECANCELED.
+ * Callbacks of cancelled calls get ECANCELED; of calls whose agent died, EPIPE:
+ * they may be made again. Nothing is undone after a failure: stop() does that.
+ *
+ * A restarted harpd calls prepare() and then start() where the kernel says that the
+ * member serves, stop() where it does not.
  *
  *   prepare ─ mount_lower ─ mount_harp ─ (view started, serving) ─ bind_gate ─ start
  *                                           stop ─ umount ─ teardown
