@@ -257,11 +257,11 @@ def same_copies(rig: Rig) -> None:
     bad = difference(tree(rig.p.tree, True, True), tree(rig.b.tree, True, True))
     if bad:
         raise AssertionError("the copies differ:\n" + bad)
-    compare = os.environ.get("HARP_COMPARE", "")
-    if compare:
-        done = run(compare, rig.p.lower, rig.b.lower, ok=False)
-        if done.returncode:
-            raise AssertionError(f"harp-compare: {done.stdout}{done.stderr}")
+    for member in rig.members:
+        rig.harp.verb("sync", rig.group, member.slot)
+    done = run(HERE.parent / "tools" / "harp-compare", rig.p.lower, rig.b.lower, ok=False)
+    if done.returncode:
+        raise AssertionError(f"harp-compare: {done.stdout}{done.stderr}")
 
 
 def errno_name(error: OSError) -> str:

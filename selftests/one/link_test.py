@@ -1,0 +1,189 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0
+"""The record link cut and made again under load; a small log that fills."""
+from __future__ import annotations
+
+import errno
+import os
+import sys
+import threading
+import time
+from pathlib import Path
+
+from one import Ktap, Rig, same_copies
+
+
+class Load(threading.Thread):
+    """Writes, renames and removes until told to stop; remembers what must be there."""
+
+    def __init__(self, root: Path, name: str) -> None:
+        super().__init__(daemon=True)
+        self.root, self.ended = root / name, threading.Event()
+        self.done, self.worst, self.error = 0, 0.0, ""
+        self.files: dict[str, bytes] = {}
+        self.start()
+
+    def run(self) -> None:
+        try:
+            self.root.mkdir()
+            while not self.ended.is_set():
+                begin = time.monotonic()
+                self.step(self.done)
+                self.worst = max(self.worst, time.monotonic() - begin)
+                self.done += 1
+        except OSError as error:
+            self.error = repr(error)
+
+    def step(self, n: int) -> None:
+        name, data = f"f{n % 20}", b"%08d" % n * (1 + n % 3000)
+        (self.root / "new").write_bytes(data)
+        os.rename(self.root / "new", self.root / name)
+        self.files[name] = data
+        if n % 7 == 0:
+            victim = f"f{n * 3 % 20}"
+            if self.files.pop(victim, None) is not None:
+                os.unlink(self.root / victim)
+
+    def stop(self) -> None:
+        self.ended.set()
+        self.join()
+        assert not self.error, self.error
+        found = {p.name: p.read_bytes() for p in self.root.iterdir()}
+        assert found == self.files, f"{set(found) ^ set(self.files)} differ"
+
+    def after(self, steps: int, timeout: float = 60) -> None:
+        """Until that many more steps have been made."""
+        until, end = self.done + steps, time.monotonic() + timeout
+        while self.done < until:
+            assert not self.error, self.error
+            assert time.monotonic() < end, f"load stands still at {self.done}"
+            self.ended.wait(0.02)
+
+
+def cut(rig: Rig) -> str:
+    load = Load(rig.p.mnt, "cut")
+    load.after(20)
+    for _ in range(3):
+        rig.harp.verb("link-drop", rig.group, 1)
+        rig.harp.wait(rig.group, 0, lambda s: not s["link_up"])
+        stuck = load.done
+        # Nothing commits without the backup: at most the step under way ends.
+        state = rig.harp.get(rig.group, 0)
+        assert state["cp"] <= state["acked"], state
+        rig.relink()
+        load.after(20)
+        assert load.done >= stuck + 20
+    load.stop()
+    same_copies(rig)
+    return f"{load.done} steps, the longest {load.worst * 1000:.0f} ms"
+
+
+def cut_and_wait(rig: Rig) -> None:
+    """While the link is down operations wait; then they end, all of them with success."""
+    rig.harp.verb("link-drop", rig.group, 0)
+    rig.harp.wait(rig.group, 1, lambda s: not s["link_up"])
+    loads = [Load(rig.p.mnt, f"wait{n}") for n in range(3)]
+    # Until the lease has run out: then not even an answer from state is given.
+    rig.harp.wait(rig.group, 0, lambda s: s["lease_left_ms"] <= 0, 30)
+    reader = threading.Thread(target=os.listdir, args=(rig.p.mnt,), daemon=True)
+    reader.start()
+    reader.join(0.5)
+    assert reader.is_alive(), "a directory was read without a lease"
+    assert all(load.done == 0 for load in loads), "something was done without the backup"
+    rig.relink()
+    for load in loads:
+        load.after(5)
+        load.stop()
+    reader.join(30)
+    assert not reader.is_alive(), "a read still waits"
+    same_copies(rig)
+
+
+def links_in_a_row(rig: Rig) -> None:
+    """A new socket takes the old one's place; every record comes once."""
+    load = Load(rig.p.mnt, "row")
+    for _ in range(6):
+        load.after(3)
+        rig.relink()
+    load.stop()
+    same_copies(rig)
+
+
+def log_fills(rig: Rig) -> str:
+    """The ring holds 4 MiB: 24 MiB go through it, waiting for the lowers' write-back."""
+    before = rig.harp.get(rig.group, 0)
+    block = os.urandom(1 << 20)
+    fd = os.open(rig.p.mnt / "big", os.O_CREAT | os.O_RDWR, 0o600)
+    for n in range(24):
+        assert os.pwrite(fd, block, n << 20) == 1 << 20
+    os.close(fd)
+    after = rig.harp.get(rig.group, 0)
+    assert after["base"] > before["base"], "nothing was discarded"
+    assert after["lb"] > before["lb"]
+    data = (rig.p.mnt / "big").read_bytes()
+    assert data == block * 24
+    same_copies(rig)
+    return f"{after['wait_full'] - before['wait_full']} waits for room"
+
+
+def log_fills_with_names(rig: Rig) -> str:
+    """Small records fill it as well."""
+    before = rig.harp.get(rig.group, 0)
+    for n in range(60):
+        path = rig.p.mnt / f"n{n}"
+        path.write_bytes(b"x" * 100_000)
+        os.truncate(path, 5)
+        os.rename(path, rig.p.mnt / f"m{n}")
+    for n in range(60):
+        os.unlink(rig.p.mnt / f"m{n}")
+    after = rig.harp.get(rig.group, 0)
+    assert after["base"] > before["base"]
+    same_copies(rig)
+    return f"{after['top'] - before['top']} records"
+
+
+def released(rig: Rig) -> None:
+    """A member that is fenced and released lets every waiting operation go, with ESTALE."""
+    results: list[int] = []
+
+    def one(n: int) -> None:
+        try:
+            (rig.p.mnt / f"released{n}").mkdir()
+            results.append(0)
+        except OSError as error:
+            results.append(error.errno or 0)
+
+    rig.harp.verb("link-drop", rig.group, 0)
+    rig.harp.wait(rig.group, 0, lambda s: not s["link_up"])
+    waiting = [threading.Thread(target=one, args=(n,), daemon=True) for n in range(4)]
+    for thread in waiting:
+        thread.start()
+    rig.harp.verb("leave", rig.group, 0)
+    rig.harp.verb("release", rig.group, 0)
+    for thread in waiting:
+        thread.join(30)
+        assert not thread.is_alive(), "an operation still waits"
+    assert set(results) <= {errno.ESTALE, errno.ETIMEDOUT}, results
+
+
+def main() -> int:
+    kinds = sys.argv[1:] or ["ext4", "xfs"]
+    t = Ktap(len(kinds) * 6)
+    for kind in kinds:
+        with Rig(kind) as rig:
+            for title, test in (
+                    ("the backup's link cut and made again under load", cut),
+                    ("without the backup operations wait, and end with success", cut_and_wait),
+                    ("six links in a row under load", links_in_a_row)):
+                t.run(f"{kind}: {title}", lambda x=test: x(rig))
+        with Rig(kind, region="mem:4M", tcp="127.0.0.1") as rig:
+            for title, test in (
+                    ("a log of 4 MiB takes 24 MiB of data", log_fills),
+                    ("a log of 4 MiB takes many small files", log_fills_with_names),
+                    ("what waits is let go by a release", released)):
+                t.run(f"{kind}: {title}", lambda x=test: x(rig))
+    return t.end()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
