@@ -599,6 +599,18 @@ TEST(vsr_core, a_start_is_log_then_disk_then_role_then_started) {
     EXPECT_FALSE(m.link->connects) << "the primary connects";
 }
 
+TEST(vsr_core, a_role_that_cannot_be_taken_yet_is_asked_for_again) {
+    one m = restarted_harpd(slot_p);
+    follow_start(m, 9, slot_b, record_of(9, slot_p, slot_b, 10, 4));
+    m.answer<cmd_enter>(false, refusal::retry); /* the gate is not bound yet */
+    EXPECT_EQ(m.c.state(), member_state::adopting);
+    EXPECT_EQ(m.asked_for<cmd_enter>(), nullptr);
+    m.pass(100ms);
+    ASSERT_NE(m.asked_for<cmd_enter>(), nullptr);
+    m.answer<cmd_enter>();
+    EXPECT_EQ(m.c.state(), member_state::waiting);
+}
+
 TEST(vsr_core, started_is_repeated_until_the_primary_has_heard_it) {
     one m = restarted_harpd(slot_b);
     follow_start(m, 8, slot_p, record_of(8, slot_p, slot_b, 10, 4));

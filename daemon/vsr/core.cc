@@ -347,7 +347,13 @@ void core::impl::on_done(const command_done &done) {
         adopt_done(done);
     } else if (const auto *enter = std::get_if<cmd_enter>(&body)) {
         if (in<phase::adopting>() && as<phase::adopting>().what.record == enter->record) {
-            done.ok ? entered() : adoption_failed(done.text);
+            if (done.ok) {
+                entered();
+            } else if (done.why == refusal::retry) {
+                as<phase::adopting>().next_ask = now_ + cfg_.times.retry;
+            } else {
+                adoption_failed(done.text);
+            }
         }
     } else if (const auto *serve = std::get_if<cmd_serve>(&body)) {
         if (in<phase::primary>() && as<phase::primary>().record.view == serve->view) {

@@ -60,6 +60,7 @@ struct cmd_adopt {
 /*
  * V6, the role: only after disk.formed. The primary binds its gate and starts
  * sending (HELLO, REC, BEAT; not serving); the backup acks, which counts as STARTED.
+ * `retry` while e.g. the gate cannot be bound yet.
  */
 struct cmd_enter {
     view_record record;
