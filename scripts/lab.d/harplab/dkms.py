@@ -99,10 +99,10 @@ def _build(source: Path, tree: Path, version: str, work: Path) -> None:
     conf = (work / "source" / "dkms.conf").read_text()
     name = _setting(conf, "PACKAGE_NAME")
     try:
-        text = run(["unshare", "--mount", "sh", "-c", SCRIPT, "dkms", work,
+        text = run(["unshare", "--mount", "--pid", "--fork", "--kill-child=KILL",
+                    "sh", "-c", SCRIPT, "dkms", work,
                     tree, name, _setting(conf, "PACKAGE_VERSION"), version],
-                   f"building harp.ko for {version} by dkms",
-                   low_priority=True)
+                   f"building harp.ko for {version} by dkms")
     except LabError as error:
         log = work / "make.log"
         tail = log.read_text()[-3000:] if log.exists() else ""

@@ -98,7 +98,7 @@ def _build(kind: str, work: Path) -> None:
     _check_config(tree, wanted)
     jobs = f"-j{(os.cpu_count() or 1) + 1}"
     run([*make, jobs, "all"], f"building the {kind} kernel (6 to 25 minutes)",
-        log=work / "build.log", low_priority=True,
+        log=work / "build.log", low_priority=True, contained=True,
         detail=lambda: _objects(tree))
     shutil.copy2(tree / "linux", work / "linux")
     _prune(tree)

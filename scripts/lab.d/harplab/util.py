@@ -142,9 +142,14 @@ def die_with_parent() -> None:
 def run(cmd: Sequence[str | Path], what: str, *, log: Path | None = None,
         progress: bool = True, detail: Callable[[], str] | None = None,
         input_text: str | None = None, cwd: Path | None = None,
-        env: dict[str, str] | None = None, low_priority: bool = False) -> str:
+        env: dict[str, str] | None = None, low_priority: bool = False,
+        contained: bool = False) -> str:
     """Run a program; its output is the result, or the tail of the error."""
     argv = [str(c) for c in cmd]
+    if contained and os.geteuid() == 0:
+        # Killing make leaves its children at work; killing the init of their
+        # process namespace does not.
+        argv = ["unshare", "--pid", "--fork", "--kill-child=KILL", *argv]
     if low_priority:
         argv = ["nice", "-n", "5", *argv]
     with contextlib.ExitStack() as stack:
