@@ -150,8 +150,19 @@ private:
     }
     static void event(void *arg) {
         auto *self = static_cast<crasher *>(arg);
+        self->check_live();
         self->crash(0);
         self->crash(self->crashes_ % 4 != 0 ? 128 : 250);
+    }
+    // A record is there for readers, or its bytes free for the next, only when what says
+    // so is in memory: not before any store or flush of the operation.
+    void check_live() {
+        struct harp_log_pos pos;
+        harp_log_pos(live_.e.log, &pos);
+        EXPECT_LE(harp_log_top(live_.e.log), before_.top);
+        EXPECT_EQ(harp_log_get(live_.e.log, before_.top + 1), nullptr);
+        EXPECT_EQ(pos.base, before_.base);
+        EXPECT_LE(pos.wm, before_.wm);
     }
     void crash(unsigned int chance) {
         crashes_++;
