@@ -108,6 +108,18 @@ static bool harp_lags(struct harp_replica *r)
 	return harp_lag_bytes(&pos, peer_ap) > pos.size / 2;
 }
 
+/*
+ * The backup's ring holds the same records, but pads them elsewhere: what is the
+ * last to fit here might not fit there, and it would fall silent. One record's worth
+ * stays free.
+ */
+static bool harp_full(const struct harp_log_pos *pos, u32 len)
+{
+	u64 margin = min_t(u64, HARP_REC_MAX, pos->size / 8);
+
+	return pos->used + len + margin > pos->size;
+}
+
 /**
  * harp_check_fill() - ask for write-back when the ring passes the high mark
  * @r: the replica
@@ -197,13 +209,17 @@ int harp_append(struct harp_replica *r, struct harp_builder *b, u64 *index)
 		lag = harp_lags(r);
 		mutex_lock(harp_log_mutex(r->log));
 		harp_log_pos(r->log, &pos);
-		err = lag ? -ENOSPC : harp_append_locked(r, rec, cost, seq, index);
+		err = lag || harp_full(&pos, b->len) ? -ENOSPC :
+		      harp_append_locked(r, rec, cost, seq, index);
 		mutex_unlock(harp_log_mutex(r->log));
 		if (err == -ENOSPC)
 			harp_wait_space(r, pos.base, lag);
 		else if (err != -EAGAIN)
 			break;
 	}
+	/* A log that refuses what was built for it is a bug; nfsd knows few errors. */
+	if (WARN_ON_ONCE(err && err != -ENOMEM && err != -ETIMEDOUT && err != -ESTALE))
+		return -EIO;
 	if (err)
 		return err;
 	trace_harp_append(r, *index, b->len);

@@ -67,6 +67,8 @@ static const char *harp_take_hello(struct harp_link *l, const struct harp_wire_h
 		why = "second HELLO on one link";
 	else if (top + 1 < pos.base || top > pos.top || top < r->s + 1)
 		why = "HELLO: top is not within this view's log";
+	else if (top < READ_ONCE(r->acked))
+		why = "HELLO: records that were acked are gone";
 	else if (harp_log_view_at(r->log, top) != le64_to_cpu(m->view_of_top) ||
 		 crc != le32_to_cpu(m->crc_of_top))
 		why = "HELLO: the backup's last record is not ours";

@@ -404,6 +404,8 @@ int harp_replica_del(struct harp_replica *r)
 
 	debugfs_remove_recursive(r->links->dir);
 	harp_leave(r);
+	/* What an umount may have parked would wait for threads that end now. */
+	WARN_ON(harp_release(r, NULL));
 	harp_links_exit(r);
 	harp_apply_stop(r);
 	harp_gate_unbind(r);
