@@ -137,12 +137,12 @@ std::vector<std::string> helpers_of(const config &c) {
 
 plan plan_prepare(const config &c) {
     plan p;
-    p.push_back(make(action::modules, slow,
+    p.push_back(make(action::modules, helper_deadline,
                      {"nfsd", c.link.mode == mac_mode::own ? "ipvlan" : "macvlan", "tcp_diag"},
                      on_failure::go_on));
     p.push_back(make(action::namespaces, quick,
                      {fmt::format("{}/ns/{}", c.run_dir, c.group), fmt::format("uts {}", c.group)}));
-    p.push_back(make(action::mounts, quick,
+    p.push_back(make(action::mounts, slow,
                      {fmt::format("{}/{}/nfs at /var/lib/nfs", c.state_dir, c.group),
                       "tmpfs at /run", "rpc_pipefs at /run/rpc_pipefs", "nfsd at /proc/fs/nfsd"}));
     p.push_back(make(action::loopback, quick));

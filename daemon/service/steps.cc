@@ -32,7 +32,7 @@ constexpr const char *host_lock_file = "/run/lock/harp-nfsd.lock";
 result<std::string> do_modules(const step &s) {
     std::string text;
     for (const auto &module : s.detail) {
-        if (module == "nfsd" && access("/proc/fs/nfsd", F_OK) == 0) {
+        if (access(fmt::format("/sys/module/{}", module).c_str(), F_OK) == 0) {
             continue;
         }
         std::string name = module;
