@@ -39,10 +39,12 @@ PACKAGE_OF = {
     "nft": "nftables",
     "nsenter": "util-linux",
     "qemu-system-x86_64": "qemu-system-x86",
+    "rsync": "rsync",
     "tar": "tar",
     "tcpdump": "tcpdump",
     "unshare": "util-linux",
     "xz": "xz-utils",
+    "zstd": "zstd",
 }
 
 
