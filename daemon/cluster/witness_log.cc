@@ -185,7 +185,8 @@ result<std::unique_ptr<witness_log>> witness_log::open(const std::string &path, 
     if (st.st_size == 0) {
         int err = posix_fallocate(out->fd_.get(), 0, static_cast<off_t>(size));
         if (err != 0) {
-            (void)ftruncate(out->fd_.get(), 0);
+            /* An empty file would be taken for a reserved one at the next try. */
+            ::unlink(path.c_str());
             return fail(err, fmt::format("{}: cannot reserve {}: {}", path, format_size(size),
                                          errno_text(err)));
         }
