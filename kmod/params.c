@@ -187,7 +187,8 @@ static int harp_parse_param(struct fs_context *fc, struct fs_parameter *param)
 		param->string = NULL;
 		return 0;
 	}
-	if (test_bit(opt, &o->seen))
+	/* A remount is given those of /proc/mounts first, then what it was asked for. */
+	if (test_bit(opt, &o->seen) && fc->purpose != FS_CONTEXT_FOR_RECONFIGURE)
 		return invalfc(fc, "%s: given twice", harp_opt_names[opt]);
 	__set_bit(opt, &o->seen);
 	if (opt == HARP_OPT_INIT) {
