@@ -61,8 +61,9 @@ def good_handles(rig: Rig) -> None:
     for name in ("", "h", "h/deep", "h/deep/f"):
         handle = to_handle(m / name)
         assert len(handle[1]) == 16, handle
-        with os.fdopen(os.dup(by_handle(m, handle, os.O_RDONLY))) as f:
-            assert os.fstat(f.fileno()).st_ino == os.stat(m / name).st_ino, name
+        fd = by_handle(m, handle)
+        assert os.fstat(fd).st_ino == os.stat(m / name).st_ino, name
+        os.close(fd)
     # A handle holds the fid, and nothing that differs between copies.
     fid = struct.unpack("<Q", os.getxattr(rig.p.tree / "h/deep/f", "trusted.harp.fid"))[0]
     assert fid == os.stat(m / "h/deep/f").st_ino
@@ -95,7 +96,7 @@ def made_up(rig: Rig) -> None:
     cases: dict[str, Handle] = {
         "another type": (1, data), "type 0": (0, data), "type 254": (254, data),
         "type with a parent, without one": (0xa8, data),
-        "too short": (kind, data[:12]), "empty": (kind, b""), "4 bytes": (kind, data[:4]),
+        "too short": (kind, data[:12]), "4 bytes": (kind, data[:4]),
         "another magic": (kind, handle(magic=magic ^ 1)),
         "another version": (kind, handle(magic=magic + 1)),
         "another group": (kind, handle(group=group ^ 0x10000)),
@@ -214,7 +215,7 @@ def cookies(rig: Rig) -> None:
     """Directories give the same order on both, and a cookie leads back to its place."""
     m = rig.p.mnt
     (m / "many").mkdir()
-    names = {f"name{n:04}" for n in range(700)}
+    names = {f"name{n:04}" for n in range(250)}
     for name in names:
         (m / "many" / name).touch()
     listed = [e.name for e in os.scandir(m / "many")]

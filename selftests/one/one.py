@@ -8,6 +8,7 @@ lower, that is a third disk made alike.
 from __future__ import annotations
 
 import ctypes
+import faulthandler
 import os
 import stat
 import subprocess
@@ -29,6 +30,8 @@ UUID = "4f1c8a1e-6a0b-4f6e-9f0e-0123456789ab"
 SYS_FSOPEN, SYS_FSCONFIG, SYS_FSMOUNT, SYS_MOVE_MOUNT = 430, 431, 432, 429
 FSCONFIG_SET_FLAG, FSCONFIG_SET_STRING, FSCONFIG_CMD_CREATE = 0, 1, 6
 HIDDEN = "trusted.harp."
+# A test that hangs says where, before the lab ends it.
+faulthandler.dump_traceback_later(float(os.environ.get("HARP_TEST_STUCK", "240")), exit=True)
 
 
 def disks() -> list[str]:

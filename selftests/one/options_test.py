@@ -47,7 +47,7 @@ BAD: list[tuple[str, dict[str, str | None], int, str]] = [
     ("memmap beyond the end", {"region": "memmap:0xfffffffffffff000:8M"}, errno.EINVAL, "memmap"),
     ("a reserve without a label", {"region": "reserve:"}, errno.EINVAL, "reserve:LABEL"),
     ("a label too long", {"region": "reserve:" + "l" * 32}, errno.EINVAL, "reserve:LABEL"),
-    ("a label that no kernel argument has", {"region": "reserve:nowhere"}, 0, "nowhere"),
+    ("a label that no kernel argument has", {"region": "reserve:nowhere"}, 0, "region"),
     ("an option that does not exist", {"colour": "red"}, errno.EINVAL, "colour"),
     ("init with a value", {"init": "yes"}, errno.EINVAL, "init"),
     ("a lower that does not exist", {"source": "/nowhere"}, errno.ENOENT, "source=/nowhere"),
