@@ -58,10 +58,10 @@ struct sk_buff;
  */
 struct harp_links {
 	struct harp_replica *r;
-	struct mutex mutex;
+	struct mutex mutex;		/* see above */
 	struct harp_link *cur;
 	bool closed;
-	spinlock_t lock;
+	spinlock_t lock;		/* see above */
 	wait_queue_head_t tx_wq, rx_wq, commit_wq;
 	struct delayed_work lease_work;
 	struct work_struct discard_work;

@@ -234,27 +234,28 @@ static int harp_put_state(struct sk_buff *skb, struct harp_replica *r, const u32
 
 /* ---------------------------------------------------------------------- helpers */
 
-/* Is the attribute there? If not, extack names it (@what says what was expected). */
-#define harp_need(info, attr, what) ({					\
-	bool __there = (info)->attrs[attr];				\
-									\
-	if (!__there)							\
-		NL_SET_ERR_MSG((info)->extack, #attr " is missing: " what); \
-	__there;							\
-})
+/* Is the attribute there? If not, @text says so, and what was expected. */
+static bool harp_need(struct genl_info *info, int attr, const char *text)
+{
+	if (info->attrs[attr])
+		return true;
+	/* NL_SET_ERR_MSG() takes literals only. */
+	info->extack->_msg = text;
+	return false;
+}
 
 static struct harp_replica *harp_nl_replica(struct genl_info *info)
 {
 	struct harp_replica *r;
 
-	if (!harp_need(info, HARP_A_GROUP, "expected the group's name") ||
-	    !harp_need(info, HARP_A_MEMBER, "expected a member's slot"))
+	if (!harp_need(info, HARP_A_GROUP, "GROUP is missing: expected the group's name") ||
+	    !harp_need(info, HARP_A_MEMBER, "MEMBER is missing: expected a member's slot"))
 		return ERR_PTR(-EINVAL);
 	r = harp_replica_find(nla_data(info->attrs[HARP_A_GROUP]),
 			      nla_get_u8(info->attrs[HARP_A_MEMBER]));
 	if (r)
 		return r;
-	NL_SET_ERR_MSG(info->extack, "no replica of this GROUP and MEMBER: expected one made by a mount");
+	NL_SET_ERR_MSG(info->extack, "no replica of this GROUP and MEMBER is mounted here");
 	return ERR_PTR(-ENOENT);
 }
 
@@ -345,8 +346,8 @@ static int harp_nl_fence(struct sk_buff *skb, struct genl_info *info)
 	u32 left;
 	int err;
 
-	if (!harp_need(info, HARP_A_VIEW, "expected the view proposed") ||
-	    !harp_need(info, HARP_A_BY, "expected the proposer's slot"))
+	if (!harp_need(info, HARP_A_VIEW, "VIEW is missing: expected the view proposed") ||
+	    !harp_need(info, HARP_A_BY, "BY is missing: expected the proposer's slot"))
 		return -EINVAL;
 	r = harp_nl_replica(info);
 	if (IS_ERR(r))
@@ -354,7 +355,7 @@ static int harp_nl_fence(struct sk_buff *skb, struct genl_info *info)
 	err = harp_fence(r, nla_get_u64(info->attrs[HARP_A_VIEW]),
 			 nla_get_u8(info->attrs[HARP_A_BY]), &left);
 	if (err && err != -EBUSY)
-		NL_SET_ERR_MSG(info->extack, "VIEW: below the fence in force, which is never lowered");
+		NL_SET_ERR_MSG(info->extack, "VIEW: below the fence, which is never lowered");
 	else
 		err = harp_nl_reply(info, r, !err, left);
 	harp_replica_put(r);
@@ -368,8 +369,8 @@ static int harp_nl_view_start(struct sk_buff *skb, struct genl_info *info)
 	void *copy;
 	int err;
 
-	if (!harp_need(info, HARP_A_VIEW_RECORD, "expected a struct harp_sec_view") ||
-	    !harp_need(info, HARP_A_MATCH, "expected the last index in common"))
+	if (!harp_need(info, HARP_A_VIEW_RECORD, "VIEW_RECORD is missing: expected a struct harp_sec_view") ||
+	    !harp_need(info, HARP_A_MATCH, "MATCH is missing: expected the last index in common"))
 		return -EINVAL;
 	r = harp_nl_replica(info);
 	if (IS_ERR(r))
@@ -393,8 +394,8 @@ static int harp_nl_link_add(struct sk_buff *skb, struct genl_info *info)
 	struct harp_replica *r;
 	int err;
 
-	if (!harp_need(info, HARP_A_FD, "expected a connected stream socket") ||
-	    !harp_need(info, HARP_A_PEER, "expected the partner's slot"))
+	if (!harp_need(info, HARP_A_FD, "FD is missing: expected a connected stream socket") ||
+	    !harp_need(info, HARP_A_PEER, "PEER is missing: expected the partner's slot"))
 		return -EINVAL;
 	r = harp_nl_replica(info);
 	if (IS_ERR(r))
@@ -425,7 +426,7 @@ static int harp_nl_gate_bind(struct sk_buff *skb, struct genl_info *info)
 	struct harp_replica *r;
 	int err;
 
-	if (!harp_need(info, HARP_A_IFINDEX, "expected the group's device"))
+	if (!harp_need(info, HARP_A_IFINDEX, "IFINDEX is missing: expected the group's device"))
 		return -EINVAL;
 	r = harp_nl_replica(info);
 	if (IS_ERR(r))
@@ -568,7 +569,7 @@ static int harp_nl_log_read(struct sk_buff *skb, struct genl_info *info)
 	struct sk_buff *reply;
 	int err;
 
-	if (!harp_need(info, HARP_A_INDEX, "expected the first record's index"))
+	if (!harp_need(info, HARP_A_INDEX, "INDEX is missing: expected the first record's index"))
 		return -EINVAL;
 	r = harp_nl_replica(info);
 	if (IS_ERR(r))
@@ -629,11 +630,11 @@ out_free:
 
 /* ----------------------------------------------------------------------- family */
 
-#define HARP_OP(_cmd, _doit, _policy) {					\
+#define HARP_OP(_cmd, _doit, _policy, _max) {				\
 	.cmd = HARP_CMD_##_cmd,						\
 	.doit = _doit,							\
 	.policy = _policy,						\
-	.maxattr = ARRAY_SIZE(_policy) - 1,				\
+	.maxattr = _max,						\
 	.flags = GENL_ADMIN_PERM,					\
 }
 
@@ -643,20 +644,20 @@ static const struct genl_ops harp_genl_ops[] = {
 		.doit = harp_nl_replica_get,
 		.dumpit = harp_nl_replica_dump,
 		.policy = harp_name_policy,
-		.maxattr = ARRAY_SIZE(harp_name_policy) - 1,
+		.maxattr = HARP_A_MEMBER,
 	},
-	HARP_OP(REPLICA_DEL, harp_nl_replica_del, harp_name_policy),
-	HARP_OP(FENCE, harp_nl_fence, harp_fence_policy),
-	HARP_OP(VIEW_START, harp_nl_view_start, harp_view_policy),
-	HARP_OP(LINK_ADD, harp_nl_link_add, harp_link_policy),
-	HARP_OP(LINK_DROP, harp_nl_link_drop, harp_name_policy),
-	HARP_OP(GATE_BIND, harp_nl_gate_bind, harp_gate_policy),
-	HARP_OP(TOUCH, harp_nl_touch, harp_name_policy),
-	HARP_OP(LEAVE, harp_nl_leave, harp_name_policy),
-	HARP_OP(RELEASE, harp_nl_release, harp_name_policy),
-	HARP_OP(SYNC, harp_nl_sync, harp_name_policy),
+	HARP_OP(REPLICA_DEL, harp_nl_replica_del, harp_name_policy, HARP_A_MEMBER),
+	HARP_OP(FENCE, harp_nl_fence, harp_fence_policy, HARP_A_BY),
+	HARP_OP(VIEW_START, harp_nl_view_start, harp_view_policy, HARP_A_MATCH),
+	HARP_OP(LINK_ADD, harp_nl_link_add, harp_link_policy, HARP_A_FD),
+	HARP_OP(LINK_DROP, harp_nl_link_drop, harp_name_policy, HARP_A_MEMBER),
+	HARP_OP(GATE_BIND, harp_nl_gate_bind, harp_gate_policy, HARP_A_IFINDEX),
+	HARP_OP(TOUCH, harp_nl_touch, harp_name_policy, HARP_A_MEMBER),
+	HARP_OP(LEAVE, harp_nl_leave, harp_name_policy, HARP_A_MEMBER),
+	HARP_OP(RELEASE, harp_nl_release, harp_name_policy, HARP_A_MEMBER),
+	HARP_OP(SYNC, harp_nl_sync, harp_name_policy, HARP_A_MEMBER),
 	/* Records hold users' data: not for everyone to read. */
-	HARP_OP(LOG_READ, harp_nl_log_read, harp_log_policy),
+	HARP_OP(LOG_READ, harp_nl_log_read, harp_log_policy, HARP_A_COUNT),
 };
 
 static struct genl_family harp_genl_family __ro_after_init = {

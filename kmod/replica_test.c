@@ -10,7 +10,7 @@ static struct harp_replica *made[2];
 static struct harp_replica *replica(struct kunit *test, u8 member)
 {
 	struct harp_replica_params p = {
-		.group = "kunit-replica",
+		.group = "kunit-views",
 		.member = member,
 		.lineage = 5,
 		.epoch = 3,
