@@ -184,7 +184,7 @@ def netlink_refusals() -> None:
         cases: list[tuple[int, str, str, dict[str, Any]]] = [
             (e.EINVAL, "GROUP is missing", "replica-get", {"member": 0}),
             (e.EINVAL, "MEMBER is missing", "replica-get", {"group": GROUP}),
-            (e.ENOENT, "no replica", "replica-get", {"group": "other", "member": 0}),
+            (e.ENOENT, "no replica of", "replica-get", {"group": "other", "member": 0}),
             (e.ERANGE, "", "replica-get", {"group": GROUP, "member": 3}),
             (e.EBUSY, "mounted", "replica-del", who),
             (e.EINVAL, "VIEW is missing", "fence", who | {"by": 0}),
