@@ -128,8 +128,12 @@ def depends(package: str, pattern: str) -> str:
 def download(package: str, where: Path) -> Path:
     """Fetch a package's file into a directory."""
     options = options_for(package)
-    run(["apt-get", "-o", "APT::Sandbox::User=root", *options, "download",
-         package], f"downloading {package}", cwd=where)
+    try:
+        run(["apt-get", "-o", "APT::Sandbox::User=root", *options, "download",
+             package], f"downloading {package}", cwd=where)
+    except LabError as error:
+        raise LabError(f"{error}\nThe lists may be older than the mirror: "
+                       f"run apt-get update") from None
     files = list(where.glob(f"{package}_*.deb"))
     if len(files) != 1:
         raise LabError(f"apt-get download {package} left no single file")

@@ -168,6 +168,14 @@ def _verdict(run: Run, out: Path, ended: int | None) -> int:
     return status
 
 
+def _remove_stale() -> None:
+    """Disks of runs that were killed outright."""
+    for path in Path(tempfile.gettempdir()).glob("harp-uml-*-*"):
+        owner = path.name.split("-")[2]
+        if owner.isdigit() and not Path(f"/proc/{owner}").exists():
+            shutil.rmtree(path, ignore_errors=True)
+
+
 def run_uml(run: Run, stdout: BinaryIO | None = None,
             stderr: BinaryIO | None = None) -> int:
     """Exit status of the command; 124 when out of time, 125 when the kernel
@@ -192,7 +200,9 @@ def run_uml(run: Run, stdout: BinaryIO | None = None,
         from . import kmod
         env["HARP_KO"] = "/harp/src/" + str(
             kmod.build_for_uml(run.kernel).relative_to(ROOT))
-    with tempfile.TemporaryDirectory(prefix="harp-uml-") as name:
+    _remove_stale()
+    with tempfile.TemporaryDirectory(
+            prefix=f"harp-uml-{os.getpid()}-") as name:
         tmp = Path(name)
         _write_command(run, out, env)
         disks = _make_disks(run, tmp)

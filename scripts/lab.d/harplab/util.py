@@ -22,6 +22,9 @@ ROOT = Path(__file__).resolve().parents[3]
 LAB_D = ROOT / "scripts" / "lab.d"
 OUT = ROOT / "out"
 
+# Days for which a cache entry that nothing asks for any more is kept.
+KEEP_DAYS = 14
+
 # Debian package of each program the lab calls, so that what is missing can be
 # named in a way a person can act on.
 PACKAGE_OF = {
@@ -226,6 +229,16 @@ def lock_file(path: Path) -> Iterator[None]:
         yield
 
 
+def _forget(kind: str) -> None:
+    """Remove what this entry superseded long ago, and abandoned builds."""
+    old = time.time() - KEEP_DAYS * 86400
+    for path in (*cache_dir().glob(f"{kind}-????????????????"),
+                 *cache_dir().glob(".new-*")):
+        with contextlib.suppress(OSError):
+            if path.stat().st_mtime < old:
+                shutil.rmtree(path, ignore_errors=True)
+
+
 def cached(name: str, build: Callable[[Path], None]) -> Path:
     """The cache entry of this name, made by build(dir) when not there.
 
@@ -246,6 +259,7 @@ def cached(name: str, build: Callable[[Path], None]) -> Path:
             build(work)
             work.chmod(0o755)
             work.rename(final)
+            _forget(name.rpartition("-")[0])
         except BaseException:
             shutil.rmtree(work, ignore_errors=True)
             raise
