@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=sh
 # Sourced by the image's uml-init: makes a whole machine around one command,
 # runs it, checks for leaks, notes its exit status and powers off. Starting a
 # program costs 0.1 s on the debug kernel, so few are started.
