@@ -416,6 +416,7 @@ int harp_lower_open(struct harp_replica *r, bool init, struct fs_context *fc)
 	if (!lw)
 		return -ENOMEM;
 	lw->r = r;
+	mutex_init(&lw->rows.flush);
 	init_waitqueue_head(&lw->sync.wq);
 	err = harp_nodes_init(lw);
 	if (err) {

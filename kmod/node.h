@@ -165,8 +165,11 @@ struct harp_lnode {
  * @file: .harp/rows
  * @ino2fid: .harp/ino2fid: le64 per lower inode number, a hint
  * @next: one more than the highest fid known to be given
+ * @flush: held while dirty rows are written, so that an LB pass does not overlook one
+ *	   that apply is about to write
  */
 struct harp_rows {
+	struct mutex flush;		/* outside node.lock */
 	struct file *file, *ino2fid;
 	u64 next;
 };
@@ -225,6 +228,7 @@ struct harp_sync {
  * @free_bytes: free to us at the sample, the reserve not counted
  * @free_inodes: likewise
  * @at_index: AP when it was taken
+ * @at_cost: sum of costs up to there
  * @taken: when (jiffies); 0 never
  * @reserve: .harp/reserve
  * @reserve_bytes: its size when whole
@@ -232,7 +236,7 @@ struct harp_sync {
  */
 struct harp_space {
 	spinlock_t lock;		/* as above */
-	u64 free_bytes, free_inodes, at_index;
+	u64 free_bytes, free_inodes, at_index, at_cost;
 	unsigned long taken;
 	struct file *reserve;
 	u64 reserve_bytes;

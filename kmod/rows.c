@@ -274,6 +274,7 @@ int harp_rows_flush(struct harp_lower *lw, unsigned int max)
 	struct harp_node *n;
 	int err = 0;
 
+	mutex_lock(&lw->rows.flush);
 	while (max-- && !err && (n = harp_rows_next_dirty(lw))) {
 		mutex_lock(&n->lock);
 		err = harp_rows_write_node(n);
@@ -282,6 +283,7 @@ int harp_rows_flush(struct harp_lower *lw, unsigned int max)
 			harp_node_dirty(n);
 		harp_node_put(n);
 	}
+	mutex_unlock(&lw->rows.flush);
 	return err;
 }
 

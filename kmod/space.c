@@ -66,7 +66,7 @@ u64 harp_space_cost(const struct harp_builder *b)
 static int harp_space_sample(struct harp_lower *lw)
 {
 	const struct cred *old = override_creds(lw->r->cred);
-	u64 ap = READ_ONCE(lw->r->ap);
+	u64 ap = READ_ONCE(lw->r->ap), cost = harp_log_cost(lw->r->log, ap);
 	struct harp_space *s = &lw->space;
 	struct kstatfs st;
 	int err;
@@ -80,6 +80,7 @@ static int harp_space_sample(struct harp_lower *lw)
 	s->free_inodes = st.f_ffree;
 	/* Records applied during the call may or may not be in it: count them again. */
 	s->at_index = ap;
+	s->at_cost = cost;
 	s->taken = jiffies | 1;
 	spin_unlock(&s->lock);
 	return 0;
@@ -105,7 +106,9 @@ void harp_space_free(struct harp_replica *r, u64 *bytes, u64 *inodes)
 	struct harp_lower *lw = harp_lower(r);
 	struct harp_space *s = &lw->space;
 
-	if (harp_space_stale(lw) && harp_space_sample(lw))
+	/* Told with an AP, it must not be from before that (a backup knows no costs). */
+	if ((harp_space_stale(lw) || READ_ONCE(s->at_index) != READ_ONCE(r->ap)) &&
+	    harp_space_sample(lw))
 		pr_warn_ratelimited("harp: %s/%u: statfs of the lower fails\n", r->group,
 				    r->member);
 	spin_lock(&s->lock);
@@ -125,17 +128,17 @@ static bool harp_space_fits(u64 free, u64 pending, u64 cost)
 static int harp_space_check_own(struct harp_replica *r, u64 cost, u64 top)
 {
 	struct harp_space *s = &harp_lower(r)->space;
-	u64 bytes, inodes, at;
+	u64 bytes, inodes, at, at_cost;
 	bool released;
 
 	spin_lock(&s->lock);
 	bytes = s->free_bytes;
 	inodes = s->free_inodes;
 	at = s->at_index;
+	at_cost = s->at_cost;
 	released = s->released;
 	spin_unlock(&s->lock);
-	if (released ||
-	    !harp_space_fits(bytes, harp_log_cost(r->log, top) - harp_log_cost(r->log, at), cost))
+	if (released || !harp_space_fits(bytes, harp_log_cost(r->log, top) - at_cost, cost))
 		return -ENOSPC;
 	if ((cost & HARP_COST_INODE) && !harp_space_fits(inodes, top - at + HARP_RESERVE_INODES, 1))
 		return -ENOSPC;
@@ -230,8 +233,7 @@ int harp_space_open(struct harp_lower *lw)
 		return err;
 	s->reserve_bytes = clamp_t(u64, st.f_blocks * st.f_bsize / 100, HARP_RESERVE_MIN,
 				   HARP_RESERVE_MAX);
-	err = harp_reserve_resize(lw, s->reserve_bytes);
-	return err ?: harp_space_sample(lw);
+	return harp_reserve_resize(lw, s->reserve_bytes);
 }
 
 /**
