@@ -128,6 +128,11 @@ result<void> group_member::begin() {
     }
     backend_ = std::move(*made);
     object_report found = backend_.replica->found();
+    if (found.inc) {
+        /* An earlier harpd's: what it left on, link and service, is not made twice. */
+        service_ = service_phase::on;
+        link_found_ = found.view && backend_.replica->facts().link_up;
+    }
     core_ = std::make_unique<vsr::core>(core_config(disk_, group_), disk_, found, boottime_now());
     tick_ = env_.events->timer([this] {
         core_->tick(boottime_now());
@@ -231,8 +236,10 @@ std::vector<cluster::endpoint> group_member::endpoints(slot_t peer, uint16_t por
 
 void group_member::send(const outgoing &out) {
     auto bytes = encode(out.msg);
-    for (const auto &to : endpoints(out.to, group_.members[out.to.value()].control_port)) {
-        env_.control->send(to, bytes);
+    auto to = endpoints(out.to, group_.members[out.to.value()].control_port);
+    auto from = endpoints(self_, 0);
+    for (size_t network = 0; network < std::min(to.size(), from.size()); network++) {
+        env_.control->send(to[network], from[network], bytes);
     }
 }
 
@@ -311,7 +318,7 @@ void group_member::set_link(const std::optional<link_wanted> &wanted) {
     }
     dialler_.reset();
     link_ = wanted;
-    link_given_ = false;
+    link_given_ = std::exchange(link_found_, false) && wanted;
     if (!wanted) {
         backend_.replica->drop_link();
         return;

@@ -92,6 +92,7 @@ private:
 
     std::optional<vsr::link_wanted> link_;
     bool link_given_ = false;
+    bool link_found_ = false; /* of an earlier harpd, still up */
     event_source link_timer_;
     event_source service_timer_;
     std::unique_ptr<cluster::dialler> dialler_;

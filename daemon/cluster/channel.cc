@@ -136,7 +136,7 @@ result<void> control_channel::add(loop &l, const endpoint &at, bool v6_only) {
     int raw = fd->get();
     sources_.push_back(l.watch(raw, EPOLLIN, [this, raw](uint32_t) { receive(raw); }));
     sockets_.push_back(std::move(*fd));
-    families_.push_back(at.address.ss_family);
+    bound_.push_back(at);
     return {};
 }
 
@@ -155,13 +155,20 @@ void control_channel::receive(int fd) {
     }
 }
 
-void control_channel::send(const endpoint &to, const std::vector<uint8_t> &bytes) {
+void control_channel::send(const endpoint &to, const endpoint &from,
+                           const std::vector<uint8_t> &bytes) {
+    int chosen = -1;
     for (size_t i = 0; i < sockets_.size(); i++) {
-        if (families_[i] == to.address.ss_family) {
-            (void)sendto(sockets_[i].get(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL,
-                         reinterpret_cast<const sockaddr *>(&to.address), to.length);
-            return;
+        if (bound_[i].address.ss_family != to.address.ss_family) {
+            continue;
         }
+        if (chosen < 0 || bound_[i].same_host(from)) {
+            chosen = sockets_[i].get();
+        }
+    }
+    if (chosen >= 0) {
+        (void)sendto(chosen, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL,
+                     reinterpret_cast<const sockaddr *>(&to.address), to.length);
     }
 }
 

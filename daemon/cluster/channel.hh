@@ -35,8 +35,11 @@ public:
     static result<std::unique_ptr<control_channel>> make(loop &l,
                                                          const std::vector<std::string> &listen,
                                                          uint16_t port, receive_fn fn);
-    /* Best effort: what cannot be sent now is lost, as on any network. */
-    void send(const endpoint &to, const std::vector<uint8_t> &bytes);
+    /*
+     * Best effort: what cannot be sent now is lost, as on any network. @from: our own
+     * address on that network, so that the message shows which way it came.
+     */
+    void send(const endpoint &to, const endpoint &from, const std::vector<uint8_t> &bytes);
 
 private:
     control_channel() = default;
@@ -45,7 +48,7 @@ private:
 
     receive_fn fn_;
     std::vector<unique_fd> sockets_;
-    std::vector<int> families_;
+    std::vector<endpoint> bound_;
     std::vector<event_source> sources_;
 };
 

@@ -133,6 +133,9 @@ void witness::execute(kernel_command command) {
                 inc_ = attach->inc;
             }
         }
+        if (waiting_) {
+            greet_when_backup(waiting_);
+        }
         loop_.post([this, alive = alive_] {
             if (*alive) {
                 start_fill();
@@ -193,8 +196,24 @@ void witness::give_link(unique_fd socket, link_wanted which) {
     struct sched_param param {};
     param.sched_priority = 1;
     (void)pthread_setschedparam(link_thread_.native_handle(), SCHED_FIFO, &param);
-    /* Behind what is still being written, so that it names the real top. */
-    writer_->run([this, l = link_] { send_hello(l); });
+    /* Behind what is still being written, so that HELLO names the real top. */
+    writer_->run([this, l = link_] { greet_when_backup(l); });
+}
+
+/*
+ * A kernel takes no HELLO from a log that has not reached its view: the link waits
+ * until START is adopted. Writer thread.
+ */
+void witness::greet_when_backup(const std::shared_ptr<link> &l) {
+    bool ready = false;
+    {
+        std::lock_guard lock(object_mutex_);
+        ready = object_.active() && object_.view().view == l->which.view;
+    }
+    waiting_ = ready || l->over ? nullptr : l;
+    if (ready) {
+        send_hello(l);
+    }
 }
 
 void witness::link_failed(const std::shared_ptr<link> &l, const std::string &why) {
@@ -253,8 +272,9 @@ void witness::send_ack(const std::shared_ptr<link> &l, const link_ack &ack) {
     m.a.promise = cpu_to_le64(ack.promise);
     m.a.lb = cpu_to_le64(ack.lb.value());
     m.a.ap = cpu_to_le64(ack.ap.value());
-    m.a.free_bytes = cpu_to_le64(ack.free_bytes);
-    m.a.free_inodes = cpu_to_le64(ack.free_inodes);
+    /* No lower whose space the primary would have to count against (kmod/space.c). */
+    m.a.free_bytes = cpu_to_le64(UINT64_MAX);
+    m.a.free_inodes = cpu_to_le64(UINT64_MAX);
     m.a.flags = cpu_to_le32((ack.promise != 0 ? HARP_ACK_F_PROMISE : 0) |
                             (ack.no_control ? HARP_ACK_F_NO_CONTROL : 0));
     harp_wire_seal(&m.h, &m.a, 0);

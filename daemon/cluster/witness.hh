@@ -72,6 +72,7 @@ private:
                              const uint8_t *body);
     const char *check_identity(const link &l, const harp_wire_hdr &h) const;
     void write_batch(const std::shared_ptr<link> &l, const batch &b);
+    void greet_when_backup(const std::shared_ptr<link> &l);
     void send_hello(const std::shared_ptr<link> &l);
     void send_ack(const std::shared_ptr<link> &l, const vsr::link_ack &ack);
     void link_failed(const std::shared_ptr<link> &l, const std::string &why);
@@ -91,6 +92,7 @@ private:
     incarnation_t inc_;
     std::shared_ptr<link> link_;
     std::thread link_thread_;
+    std::shared_ptr<link> waiting_; /* writer thread: HELLO is due when the view is entered */
     bool filling_ = false; /* loop thread */
     std::atomic<uint64_t> refused_{0};
     std::atomic<bool> link_up_{false};

@@ -207,7 +207,34 @@ object_report kernel_replica::found() {
     state_arrived(s->first, false);
     /* An earlier harpd's view goes on: its links may be added at once (S2). */
     entered_ = s->second.view;
+    link_view_ = s->second.view;
+    link_peer_ = slot_t(static_cast<uint8_t>(s->first.get(HARP_A_PEER)));
+    service_.prepare([this, alive = alive_](const service::outcome &) {
+        if (*alive) {
+            subscribe_in_group();
+        }
+    });
     return s->second;
+}
+
+/* The replica multicasts where it was mounted: in the group's network namespace. */
+void kernel_replica::subscribe_in_group() {
+    if (group_events_) {
+        return;
+    }
+    auto r = service_.bind_gate([this](unsigned) -> result<void> {
+        auto nl = genl::open();
+        auto events = nl ? nl->subscribe() : result<unique_fd>(nl.error());
+        if (!events) {
+            return events.error();
+        }
+        watch_events(std::move(*events));
+        group_events_ = true;
+        return {};
+    });
+    if (!r) {
+        log_debug("{}: events of the kernel: {}", config_.group, r.error().text);
+    }
 }
 
 void kernel_replica::watch_events(unique_fd fd) {
@@ -456,7 +483,12 @@ void kernel_replica::execute(kernel_command command) {
 
 /* S1: the mount makes the object, with the incarnation that is on disk by now. */
 void kernel_replica::mount(const kernel_command &command, const cmd_attach &cmd) {
-    token_t token = command.token;
+    /* Asked again because mounting takes long: the one under way answers. */
+    bool under_way = static_cast<bool>(attach_token_);
+    attach_token_ = command.token;
+    if (under_way) {
+        return;
+    }
     service::mount_args lower;
     lower.source = config_.member.device;
     lower.type = config_.member.fs_type;
@@ -472,13 +504,13 @@ void kernel_replica::mount(const kernel_command &command, const cmd_attach &cmd)
                                hold, config_.member.region.text, init ? ",init" : "",
                                config_.harp_options);
     auto alive = alive_;
-    auto then = [this, alive, token](const result<void> &r) {
+    auto then = [this, alive](const result<void> &r) {
         if (*alive) {
-            mounted(token, r);
+            mounted(r);
         }
     };
     service_.prepare([](service::outcome) {});
-    service_.mount_lower(lower, [this, alive, then, harp](const service::outcome &o) {
+    service_.mount_lower(lower, [this, alive, then, harp, init](const service::outcome &o) {
         if (!*alive) {
             return;
         }
@@ -486,24 +518,37 @@ void kernel_replica::mount(const kernel_command &command, const cmd_attach &cmd)
             then(fail(o.status.error().code, "the lower: " + o.status.error().text));
             return;
         }
-        service_.mount_harp(harp, [then](const service::outcome &m) { then(m.status); });
+        service_.mount_harp(harp, [this, alive, then, harp, init](const service::outcome &m) {
+            if (m.status || !init || !*alive) {
+                then(m.status);
+                return;
+            }
+            /* A life before this one laid it out and ended before the first view. */
+            service::mount_args plain = harp;
+            plain.options.erase(plain.options.rfind(",init"), strlen(",init"));
+            service_.mount_harp(plain, [then, first = m.status](const service::outcome &again) {
+                then(again.status ? again.status : first);
+            });
+        });
     });
 }
 
-void kernel_replica::mounted(token_t token, const result<void> &r) {
+void kernel_replica::mounted(const result<void> &r) {
     if (!r) {
-        answer(token, r.error(), refusal::failed, r.error().text);
+        answer(std::exchange(attach_token_, {}), r.error(), refusal::failed, r.error().text);
         return;
     }
-    in_worker([this, token](io &w) {
+    in_worker([this](io &w) {
         auto s = w.state();
         result<unique_fd> events = w.nl ? w.nl->subscribe()
                                         : result<unique_fd>(fail(ENOENT, "no netlink"));
         auto fd = std::make_shared<unique_fd>(events ? std::move(*events) : unique_fd());
-        return [this, token, s = std::move(s), fd] {
+        return [this, s = std::move(s), fd] {
+            token_t token = std::exchange(attach_token_, {});
             if (*fd && events_.empty()) {
                 watch_events(std::move(*fd));
             }
+            subscribe_in_group();
             if (s) {
                 state_arrived(s->first, false);
             }
@@ -522,13 +567,6 @@ void kernel_replica::enter(token_t token, const cmd_enter &cmd) {
             auto nl = genl::open();
             if (!nl) {
                 return nl.error();
-            }
-            if (!group_events_) {
-                auto events = nl->subscribe();
-                if (events) {
-                    group_events_ = true;
-                    watch_events(std::move(*events));
-                }
             }
             auto r = nl->call(request(HARP_CMD_GATE_BIND, config_.group, config_.self.value())
                                       .u32(HARP_A_IFINDEX, ifindex));

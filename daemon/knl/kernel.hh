@@ -54,13 +54,14 @@ private:
     struct io; /* the worker's side */
 
     void mount(const vsr::kernel_command &command, const vsr::cmd_attach &cmd);
-    void mounted(token_t token, const result<void> &r);
+    void mounted(const result<void> &r);
     void enter(token_t token, const vsr::cmd_enter &cmd);
     void answer(token_t token, result<vsr::object_report> what, vsr::refusal why,
                 std::string text, duration_t left = {});
     void state_arrived(const attributes &a, bool as_event);
     void on_event(const attributes &a);
     void watch_events(unique_fd fd);
+    void subscribe_in_group();
     void resync();
     void try_link();
     template <typename Job>
@@ -76,6 +77,7 @@ private:
     bool group_events_ = false; /* subscribed inside the group's namespace */
     replica_facts facts_;
     bool polling_ = false;
+    token_t attach_token_; /* of the attach under way */
     view_t entered_; /* the view whose links may be added */
     std::optional<std::pair<unique_fd, vsr::link_wanted>> waiting_link_;
     view_t link_view_;
