@@ -625,6 +625,30 @@ def links_come_and_go() -> str:
     return f"{written} files written over 12 links"
 
 
+def backup_is_filled() -> None:
+    """A backup that lacks the last records of the view before is sent them (V6, N2)."""
+    with Rig(promise_ms=5000) as rig:
+        h, g = rig.harp, rig.group
+        (rig.p.mnt / "x").write_bytes(b"x")
+        rig.settle()
+        h.verb("link-drop", g, 0)
+        b, top = h.get(g, 1), h.get(g, 0)["top"]
+        writer = threading.Thread(target=lambda: (rig.p.mnt / "y").write_bytes(b"y"))
+        writer.start()
+        p = h.wait(g, 0, lambda s: s["top"] > top)
+        assert b["top"] == top
+        view = harpnl.start_view(h, g, 0, 1, promise_ms=5000)
+        b = h.get(g, 1)
+        assert (b["top"], b["formed"], b["intact"]) == (top, p["formed"], 0), b
+        rig.relink()
+        h.wait(g, 0, lambda s: s["serving"])
+        writer.join(10)
+        assert not writer.is_alive()
+        same_copies(rig)
+        b = h.get(g, 1)
+        assert (b["formed"], b["intact"], b["complete"]) == (view, 1, 1), b
+
+
 FIFREEZE, FITHAW = 0xc0045877, 0xc0045878
 
 
@@ -718,6 +742,7 @@ TESTS: list[tuple[str, Callable[[], Any]]] = [
     ("gate: a device that goes takes no hook along", gate_lets_go_of_devices),
     ("release: parked operations answer ESTALE", release_answers_stale),
     ("link: broken and made again under load", links_come_and_go),
+    ("view: a backup is sent what it lacks", backup_is_filled),
     ("log: full while the backup's disk stalls", log_full),
     ("takeover: the backup goes on with the witness", takeover),
 ]
