@@ -223,15 +223,12 @@ class Group:
                      f"{MOUNT}", timeout=120)
 
     def events(self, node: str) -> list[dict[str, str]]:
-        """harpd's timeline lines (key=value, with at_ns) from the journal."""
+        """harpd's timeline (what=, time_ns=, …) from the journal."""
         out = self.lab.run(node, "journalctl -u harpd -o cat --no-pager",
                            check=False)
-        found = []
-        for line in out.splitlines():
-            pairs = dict(re.findall(r"(\w+)=(\"[^\"]*\"|\S+)", line))
-            if "event" in pairs and "at_ns" in pairs:
-                found.append(pairs)
-        return found
+        return [dict(re.findall(r"([\w-]+)=(\"[^\"]*\"|\S+)", line))
+                for line in out.splitlines()
+                if line.startswith("harp-event: what=")]
 
 
 class Client:
