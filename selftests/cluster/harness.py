@@ -173,16 +173,34 @@ class Group:
             group=GROUP, service=SERVICE, mac=SERVICE_MAC,
             **{k: v for k, v in dataclasses.asdict(self.settings).items()
                if k != "version"})
+        self.config = text
         for node in "abw":
-            self.lab.put(node, f"/etc/harp/groups/{GROUP}.toml", text)
+            self.configure(node)
         mkfs = {"ext4": "mkfs.ext4 -q -F -O ^fast_commit",
                 "xfs": "mkfs.xfs -q -f"}[self.settings.fs]
         for node in "ab":
-            self.lab.run(node, f"{mkfs} /dev/disk0", timeout=120)
+            self.lab.run(node, f"{mkfs} /dev/disk0 && "
+                         f"mkfs.ext4 -q -F /dev/disk1", timeout=120)
+            self.keep_state(node)
         for node in "abw":
             self.lab.run(node, "systemctl start harpd", timeout=90)
         # One command on one machine, as a user would.
         self.lab.run("a", f"harpctl group create {GROUP}", timeout=120)
+
+    def configure(self, node: str) -> None:
+        self.lab.put(node, f"/etc/harp/groups/{GROUP}.toml", self.config)
+
+    def keep_state(self, node: str) -> None:
+        """/var/lib/harp on a disk: a lab machine's root is in memory."""
+        self.lab.run(node, "mkdir -p /var/lib/harp && "
+                     "mount /dev/disk1 /var/lib/harp && "
+                     "chmod 700 /var/lib/harp")
+
+    def restart_harpd(self, node: str) -> None:
+        """After a reboot: what a real root would have kept, then harpd."""
+        self.configure(node)
+        self.keep_state(node)
+        self.lab.run(node, "systemctl start harpd", timeout=90)
 
     def status(self, node: str) -> dict[str, Any]:
         """What harpctl on a node says of the group; {} when it says nothing."""
