@@ -114,7 +114,7 @@ static const char *harp_check_sb(const struct path *path)
 	const char *why;
 
 	if (!ext4 && (sb->s_magic != XFS_SUPER_MAGIC || strcmp(sb->s_type->name, "xfs")))
-		return "not ext4 or XFS, the only ones supported";
+		return "expected ext4 or xfs";
 	if (path->dentry != sb->s_root)
 		return "not the root of its file system; needs the whole of it";
 	if (sb_rdonly(sb) || __mnt_is_readonly(path->mnt))
@@ -406,7 +406,8 @@ int harp_lower_open(struct harp_replica *r, bool init, struct fs_context *fc)
 	int err;
 
 	if (why) {
-		errorf(fc, "harp: lower: %s", why);
+		errorf(fc, "harp: lower %s on %s: %s", r->lower_root.mnt->mnt_sb->s_type->name,
+		       r->lower_root.mnt->mnt_sb->s_id, why);
 		return -EINVAL;
 	}
 	r->cred = prepare_kernel_cred(&init_task);
