@@ -237,6 +237,50 @@ std::vector<uint8_t> tickle_segment(const connection &c) {
     return p;
 }
 
+std::string pack_connections(std::span<const connection> clients, size_t bytes_max) {
+    std::string out;
+    const auto put_end = [&out](const ip_address &a, uint16_t port) {
+        out.append(reinterpret_cast<const char *>(a.bytes.data()), a.size());
+        out += static_cast<char>(port >> 8);
+        out += static_cast<char>(port);
+    };
+    for (const auto &c : clients) {
+        const size_t size = 1 + 2 * (c.local.size() + 2);
+        if (c.local.family != c.peer.family || out.size() + size > bytes_max) {
+            continue;
+        }
+        out += c.local.family == AF_INET6 ? '6' : '4';
+        put_end(c.local, c.local_port);
+        put_end(c.peer, c.peer_port);
+    }
+    return out;
+}
+
+result<std::vector<connection>> unpack_connections(std::string_view bytes) {
+    std::vector<connection> out;
+    const auto take_end = [&bytes](ip_address &a, uint16_t &port, int family) {
+        a.family = family;
+        memcpy(a.bytes.data(), bytes.data(), a.size());
+        const auto byte = [&](size_t i) { return static_cast<uint8_t>(bytes[a.size() + i]); };
+        port = static_cast<uint16_t>(byte(0) << 8 | byte(1));
+        bytes.remove_prefix(a.size() + 2);
+        return parse_ip(a.to_string()).ok() && port != 0;
+    };
+    while (!bytes.empty()) {
+        const char kind = bytes.front();
+        bytes.remove_prefix(1);
+        const int family = kind == '6' ? AF_INET6 : AF_INET;
+        const size_t need = 2 * (family == AF_INET6 ? 18 : 6);
+        connection c;
+        if ((kind != '4' && kind != '6') || bytes.size() < need || out.size() == connections_max ||
+            !take_end(c.local, c.local_port, family) || !take_end(c.peer, c.peer_port, family)) {
+            return fail(EBADMSG, "a peer's list of clients is damaged");
+        }
+        out.push_back(c);
+    }
+    return out;
+}
+
 result<size_t> tickle(std::span<const connection> clients) {
     unique_fd v4(socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_RAW));
     unique_fd v6(socket(AF_INET6, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_RAW));

@@ -4,6 +4,8 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "net/address.hh"
@@ -29,6 +31,14 @@ result<size_t> destroy_all();
  * lasted. The service must be listening, for the client reconnects at once.
  */
 result<size_t> tickle(std::span<const connection> clients);
+
+/*
+ * Connections as bytes, for a heartbeat: as many as fit in @bytes_max. What comes
+ * from a peer is checked: families, lengths, ports, at most connections_max.
+ */
+inline constexpr size_t connections_max = 1024;
+std::string pack_connections(std::span<const connection> clients, size_t bytes_max);
+result<std::vector<connection>> unpack_connections(std::string_view bytes);
 
 /* The segment tickle() sends, IP header included; for IPv4 and IPv6. */
 std::vector<uint8_t> tickle_segment(const connection &c);

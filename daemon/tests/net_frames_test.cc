@@ -87,6 +87,31 @@ TEST(net_frames, tickle_is_a_lone_valid_ack) {
     EXPECT_EQ(ones_sum(std::span(q).subspan(8), 6 + 20), 0xffff);
 }
 
+TEST(net_frames, connections_survive_a_heartbeat) {
+    const connection c4{parse_ip("192.0.2.10").value(), 2049, parse_ip("192.0.2.7").value(), 801};
+    const connection c6{parse_ip("2001:db8::10").value(), 2049, parse_ip("2001:db8::7").value(), 1};
+    const std::vector<connection> both{c4, c6};
+    const std::string bytes = pack_connections(both, 1000);
+    EXPECT_EQ(bytes.size(), 13u + 37u);
+    EXPECT_EQ(unpack_connections(bytes).value(), both);
+    EXPECT_EQ(unpack_connections(pack_connections(both, 13)).value(), std::vector{c4});
+    EXPECT_TRUE(unpack_connections("").value().empty());
+    for (size_t i = 1; i < bytes.size(); i++) {
+        /* Cut anywhere but between two. */
+        EXPECT_EQ(unpack_connections(std::string_view(bytes).substr(0, i)).ok(), i == 13) << i;
+    }
+    EXPECT_FALSE(unpack_connections("5" + bytes.substr(1)).ok());
+    std::string zero_port = bytes.substr(0, 13);
+    zero_port[5] = zero_port[6] = 0;
+    EXPECT_FALSE(unpack_connections(zero_port).ok());
+    std::string many;
+    for (size_t i = 0; i <= connections_max; i++) {
+        many += bytes.substr(0, 13);
+    }
+    EXPECT_FALSE(unpack_connections(many).ok());
+    EXPECT_TRUE(unpack_connections(std::string_view(many).substr(13)).ok());
+}
+
 TEST(net_frames, sysctl_names_stay_under_proc_sys) {
     EXPECT_EQ(sysctl_path("net.ipv4.conf.all.rp_filter").value(),
               "/proc/sys/net/ipv4/conf/all/rp_filter");
