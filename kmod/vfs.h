@@ -231,6 +231,7 @@ extern const struct export_operations harp_export_ops;
  * @attrs: HARP_ATTR_* that changed
  * @size_before: decided size before
  * @a: attributes: before (from harp_op_lock()), then after the operation
+ * @sec: where they go in the record
  */
 struct harp_op_object {
 	struct inode *inode;
