@@ -121,11 +121,6 @@ int on_time(sd_event_source *, uint64_t, void *data) {
     return sd_event_exit(static_cast<sd_event *>(data), 0);
 }
 
-void run(driver &d) {
-    sd_event_loop(d.event);
-    /* An event loop that has ended cannot run again: the service goes on with a new one. */
-}
-
 } // namespace
 
 int main(int argc, char **argv) {
@@ -150,7 +145,7 @@ int main(int argc, char **argv) {
             print_plans(*c);
             continue;
         }
-        driver d;
+        driver d; /* an event loop that has ended does not run again: each has its own */
         sd_event_new(&d.event);
         harp::service::hooks hooks;
         hooks.progress = [](const harp::service::step_report &r) {
@@ -176,9 +171,9 @@ int main(int argc, char **argv) {
             sd_event_add_time_relative(d.event, nullptr, CLOCK_MONOTONIC,
                                        std::stoull(rest(op, "hold=")) * 1000000, 0, on_time,
                                        d.event);
-            run(d);
+            sd_event_loop(d.event);
         } else if (begin(d, op)) {
-            run(d);
+            sd_event_loop(d.event);
         }
         failed += d.failed;
         d.s.reset();
