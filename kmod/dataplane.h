@@ -40,6 +40,8 @@ struct sk_buff;
  * The rest is protected by replica.lock.
  *
  * @intact: the region's half of "intact" (protocol, Region header)
+ * @filling: backup without the records up to s + 1 yet: the primary sends them
+ * @expect: section of the VIEW record that must come at s + 1
  * @started: the backup's first ACK >= s + 1 has come (N3)
  * @peer_left: LEAVE from the partner in this view
  * @peer_no_control: the partner said so last
@@ -67,9 +69,10 @@ struct harp_links {
 	struct work_struct discard_work;
 	struct dentry *dir;
 
-	bool intact, started, peer_left, peer_no_control;
+	bool intact, filling, started, peer_left, peer_no_control;
 	bool lease_armed, lease_lost, high;
 	u8 promise_to;
+	struct harp_sec_view expect;
 	ktime_t view_began, peer_served;
 	ktime_t given[HARP_PROMISE_RING];
 	u64 woken, release_seq, higher_told;

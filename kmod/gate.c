@@ -257,7 +257,6 @@ void harp_gate_show(struct harp_replica *r, struct seq_file *m)
 	seq_printf(m, "gate_out_passed %llu\n", (u64)atomic64_read(&g->passed[HARP_GATE_OUT]));
 	seq_printf(m, "gate_out_dropped %llu\n", (u64)atomic64_read(&g->dropped[HARP_GATE_OUT]));
 	seq_printf(m, "gate_last_out_ns %lld\n", READ_ONCE(g->last_out));
-	seq_printf(m, "lease_until_ns %lld\n", ktime_to_ns(READ_ONCE(r->lease_until)));
 }
 
 /* A device that is unregistered, or moves to another namespace, must take no hook along. */

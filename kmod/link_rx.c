@@ -65,8 +65,8 @@ static const char *harp_take_hello(struct harp_link *l, const struct harp_wire_h
 	crc = rec ? le32_to_cpu(rec->crc) : pos.anchor_crc;
 	if (READ_ONCE(l->next))
 		why = "second HELLO on one link";
-	else if (top + 1 < pos.base || top > pos.top || top < r->s + 1)
-		why = "HELLO: top is not within this view's log";
+	else if (top + 1 < pos.base || top > pos.top)
+		why = "HELLO: top is not within the log";
 	else if (top < READ_ONCE(r->acked))
 		why = "HELLO: records that were acked are gone";
 	else if (harp_log_view_at(r->log, top) != le64_to_cpu(m->view_of_top) ||
@@ -130,6 +130,35 @@ static const char *harp_take_ack(struct harp_link *l, const struct harp_wire_ack
 	return NULL;
 }
 
+/*
+ * After s + 1 all records are of this view. Up to there they come only to a backup
+ * that lacked them when the view began: older ones, then the VIEW record of START.
+ */
+static const char *harp_check_place(struct harp_link *l, const struct harp_rec *rec)
+{
+	struct harp_replica *r = l->r;
+	struct harp_sec_view expect;
+	bool filling;
+	u64 s;
+
+	spin_lock(&r->lock);
+	filling = r->links->filling;
+	expect = r->links->expect;
+	s = r->s;
+	spin_unlock(&r->lock);
+	if (rec->index <= s + 1 && !filling)
+		return "REC: a record from before the view";
+	if (rec->index <= s)
+		return rec->view < l->view ? NULL : "REC: a record of another view";
+	if (rec->view != l->view)
+		return "REC: a record of another view";
+	if (!rec->view_sec != (rec->index > s + 1))
+		return "REC: a VIEW record where none is due, or none where one is";
+	if (rec->view_sec && memcmp(rec->view_sec, &expect, sizeof(expect)))
+		return "REC: not the VIEW record of START";
+	return NULL;
+}
+
 /* Verify every record of a message before the first is stored (N2, I9). */
 static const char *harp_check_records(struct harp_link *l, const struct harp_wire_rec *m,
 				      u32 len)
@@ -144,14 +173,34 @@ static const char *harp_check_records(struct harp_link *l, const struct harp_wir
 			return why;
 		if (rec.index != ++index)
 			return "REC: a record out of order";
-		if (rec.view != l->view || rec.type == HARP_REC_VIEW)
-			return "REC: a record of another view";
 		if (le64_to_cpu(rec.hdr->lineage) != l->r->lineage)
 			return "REC: a record of another lineage";
+		why = harp_check_place(l, &rec);
+		if (why)
+			return why;
 		harp_fid_seen(l->r, &rec);
 		off += le32_to_cpu(rec.hdr->len);
 	}
 	return off == len ? NULL : "REC: bytes after the last record";
+}
+
+/* V6 ends: the VIEW record is here, and with it the whole log of the view. */
+static void harp_fill_done(struct harp_replica *r)
+{
+	u64 top = harp_log_top(r->log);
+	bool done;
+
+	lockdep_assert_held(harp_log_mutex(r->log));
+	spin_lock(&r->lock);
+	done = r->links->filling && top >= r->s + 1;
+	spin_unlock(&r->lock);
+	if (!done)
+		return;
+	harp_log_set_formed(r->log, r->view, true, top);
+	spin_lock(&r->lock);
+	r->links->filling = false;
+	r->links->intact = true;
+	spin_unlock(&r->lock);
 }
 
 /* Store from *@off on while there is room; log->mutex held. */
@@ -176,8 +225,10 @@ static int harp_store_some(struct harp_link *l, u32 len, u32 *off)
 		*off += le32_to_cpu(rec->len);
 	}
 	/* Stored and flushed first, then the watermark, then the ACK (finding 1). */
-	if (*off > before)
+	if (*off > before) {
 		harp_log_set_wm(r->log, harp_log_top(r->log));
+		harp_fill_done(r);
+	}
 	return err;
 }
 

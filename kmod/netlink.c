@@ -369,7 +369,7 @@ static int harp_nl_view_start(struct sk_buff *skb, struct genl_info *info)
 	void *copy;
 	int err;
 
-	if (!harp_need(info, HARP_A_VIEW_RECORD, "VIEW_RECORD is missing: expected a struct harp_sec_view") ||
+	if (!harp_need(info, HARP_A_VIEW_RECORD, "VIEW_RECORD is missing: a harp_sec_view") ||
 	    !harp_need(info, HARP_A_MATCH, "MATCH is missing: expected the last index in common"))
 		return -EINVAL;
 	r = harp_nl_replica(info);

@@ -275,6 +275,9 @@ static int harp_counters_show(struct seq_file *m, void *v)
 	seq_printf(m, "released %llu\n", (u64)atomic64_read(&r->n_released));
 	seq_printf(m, "wait_full %llu\n", (u64)atomic64_read(&r->n_wait_full));
 	seq_printf(m, "wait_lease %llu\n", (u64)atomic64_read(&r->n_wait_lease));
+	/* Ends on CLOCK_BOOTTIME: in one kernel a test can compare two members'. */
+	seq_printf(m, "lease_until_ns %lld\n", ktime_to_ns(READ_ONCE(r->lease_until)));
+	seq_printf(m, "promise_until_ns %lld\n", ktime_to_ns(READ_ONCE(r->promise_until)));
 	harp_gate_show(r, m);
 	return 0;
 }
@@ -483,11 +486,12 @@ static int harp_view_check_log(struct harp_replica *r, const struct harp_sec_vie
 		NL_SET_ERR_MSG(extack, "the log begins after LB + 1: this member needs a copy");
 		return -ENODATA;
 	}
-	if (match < s) {
+	/* A backup is sent what it lacks, the VIEW record too (harp_fill_done()). */
+	if (match < s && v->primary == r->member) {
 		NL_SET_ERR_MSG(extack, "records after MATCH up to s are missing here");
 		return -ENODATA;
 	}
-	known = harp_log_view_at(r->log, s);
+	known = match == s ? harp_log_view_at(r->log, s) : 0;
 	if (s && known && known != le64_to_cpu(v->view_of_s)) {
 		NL_SET_ERR_MSG(extack, "VIEW_RECORD: view_of_s is not the view of record s here");
 		return -EINVAL;
@@ -495,7 +499,10 @@ static int harp_view_check_log(struct harp_replica *r, const struct harp_sec_vie
 	return 0;
 }
 
-/* Cut, append the VIEW record, store the header: the region's part of V6. */
+/*
+ * Cut, append the VIEW record, store the header: the region's part of V6. A backup
+ * that lacks records only cuts; its header names the view when they have come.
+ */
 static int harp_view_log(struct harp_replica *r, const struct harp_sec_view *v, u64 match,
 			 struct harp_builder *b)
 {
@@ -506,6 +513,8 @@ static int harp_view_log(struct harp_replica *r, const struct harp_sec_view *v, 
 	err = harp_log_cut(r->log, match);
 	if (err)
 		return err;
+	if (match < s)
+		return 0;
 	/* Every member writes the same bytes: no time but 0, no cost. */
 	err = harp_log_append(r->log, b->buf, view, 0, 0, &index);
 	if (err)
@@ -517,7 +526,8 @@ static int harp_view_log(struct harp_replica *r, const struct harp_sec_view *v, 
 }
 
 /* The object's part of V6. Returns whether what VFS inodes cache is void. */
-static bool harp_view_adopt(struct harp_replica *r, const struct harp_sec_view *v, bool cut)
+static bool harp_view_adopt(struct harp_replica *r, const struct harp_sec_view *v, bool cut,
+			    bool fill)
 {
 	bool primary = v->primary == r->member, was = r->role == HARP_ROLE_PRIMARY;
 	struct harp_links *ls = r->links;
@@ -546,7 +556,9 @@ static bool harp_view_adopt(struct harp_replica *r, const struct harp_sec_view *
 	ls->peer_left = false;
 	ls->peer_no_control = false;
 	ls->lease_lost = false;
-	ls->intact = true;
+	ls->filling = fill;
+	ls->intact = !fill;
+	ls->expect = *v;
 	ls->view_began = ktime_get_boottime();
 	ls->peer_served = ls->view_began;
 	memset(ls->given, 0, sizeof(ls->given));
@@ -612,7 +624,7 @@ static int harp_view_start_locked(struct harp_replica *r, const struct harp_sec_
 		return err;
 	}
 	spin_lock(&r->lock);
-	*reload = harp_view_adopt(r, v, cut);
+	*reload = harp_view_adopt(r, v, cut, match < le64_to_cpu(v->s));
 	spin_unlock(&r->lock);
 	return 0;
 }
