@@ -202,9 +202,10 @@ void witness::give_link(unique_fd socket, link_wanted which) {
 
 /*
  * A kernel takes no HELLO from a log that has not reached its view: the link waits
- * until START is adopted. Writer thread.
+ * until START is adopted. Writer thread. By value: waiting_ itself is passed, and
+ * cleared on the way.
  */
-void witness::greet_when_backup(const std::shared_ptr<link> &l) {
+void witness::greet_when_backup(std::shared_ptr<link> l) {
     bool ready = false;
     {
         std::lock_guard lock(object_mutex_);
