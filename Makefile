@@ -10,17 +10,14 @@ RINGS	:= unit kunit vm cluster
 VERSION	:= $(shell sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' dkms.conf)
 DKMS_SRC = $(DESTDIR)/usr/src/harp-$(VERSION)
 
-.PHONY: help all kmod daemon stage install dkms-install check $(RINGS:%=check-%) demo bench \
-	style clean deps
+.PHONY: help all kmod daemon stage install dkms-install check $(RINGS:%=check-%) demo clean deps
 
 help:
 	@echo 'make demo           three servers, a client, a panic in the middle of a copy'
 	@echo 'make check          every test; make $(RINGS:%=check-%): one ring'
-	@echo 'make bench          harp beside knfsd sync and async'
 	@echo 'make all            daemon and module (KDIR=… for another kernel)'
 	@echo 'make install        harpd, harpctl, units, policy, manual pages (DESTDIR=…)'
 	@echo 'make dkms-install   the module, by DKMS, for the running kernel'
-	@echo 'make style          checkpatch, sparse, clang-format, shellcheck'
 	@echo 'make clean          removes $(OUT)/; the cache stays'
 
 all: daemon kmod
@@ -75,14 +72,6 @@ demo:
 	@scripts/deps build lab
 	@$(MAKE) stage
 	@scripts/demo
-
-bench:
-	@scripts/deps build lab
-	@$(MAKE) stage
-	@selftests/bench/run
-
-style:
-	@scripts/style
 
 clean:
 	rm -rf $(OUT)
