@@ -8,8 +8,8 @@
 #define HARP_GENL_MCGRP_EVENTS	"events"
 
 /*
- * Commands. Each names its replica by GROUP and MEMBER. All but REPLICA_GET and
- * LOG_READ need CAP_NET_ADMIN.
+ * Commands. Each names its replica by GROUP and MEMBER. All but REPLICA_GET need
+ * CAP_NET_ADMIN; LOG_READ too, because records hold what users wrote.
  *
  * REPLICA_GET  do, dump. Reply: every state attribute below.
  * REPLICA_DEL  the replica ends; -EBUSY while mounted.
@@ -24,7 +24,8 @@
  * LEAVE        fence itself and send LEAVE; reply: the state.
  * RELEASE      parked operations return -ESTALE (G3); only when not primary or fenced.
  * SYNC         one LB pass; returns when it ended.
- * LOG_READ     INDEX, COUNT: reply RECORDS (whole records, up to 64 KiB), possibly fewer.
+ * LOG_READ     INDEX, COUNT: reply RECORDS (whole records), possibly fewer; a record of
+ *		more than 64 KiB comes as several RECORDS in one message.
  * EVENT        multicast only.
  */
 enum harp_nl_cmd {
