@@ -42,11 +42,11 @@ std::vector<uint8_t> as_record(const view_record &v) {
     return {p, p + b.len};
 }
 
-struct message {
+struct nl_reply {
     alignas(8) char buf[4096];
     nlmsghdr *h;
 
-    message() {
+    nl_reply() {
         h = mnl_nlmsg_put_header(buf);
         mnl_nlmsg_put_extra_header(h, sizeof(genlmsghdr));
     }
@@ -66,7 +66,7 @@ TEST(kernel, a_view_record_round_trips_through_the_section_and_the_record) {
 }
 
 TEST(kernel, state_attributes_become_a_report) {
-    message m;
+    nl_reply m;
     mnl_attr_put_u8(m.h, HARP_A_ROLE, HARP_NL_ROLE_PRIMARY);
     mnl_attr_put_u64(m.h, HARP_A_VIEW, 9);
     mnl_attr_put_u64(m.h, HARP_A_FENCE, 9);
@@ -93,16 +93,16 @@ TEST(kernel, state_attributes_become_a_report) {
 }
 
 TEST(kernel, attributes_of_a_wrong_length_are_refused) {
-    message number;
+    nl_reply number;
     mnl_attr_put(number.h, HARP_A_VIEW, 3, "abc");
     EXPECT_FALSE(knl::decode_attributes(number.h).ok());
-    message views;
+    nl_reply views;
     mnl_attr_put(views.h, HARP_A_VIEWS, 15, "0123456789abcdef");
     EXPECT_FALSE(knl::decode_attributes(views.h).ok());
 }
 
 TEST(kernel, a_long_record_in_several_attributes_is_joined) {
-    message m;
+    nl_reply m;
     mnl_attr_put(m.h, HARP_A_RECORDS, 4, "abcd");
     mnl_attr_put(m.h, HARP_A_RECORDS, 2, "ef");
     auto a = knl::decode_attributes(m.h);
