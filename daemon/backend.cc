@@ -4,6 +4,7 @@
 #include "cluster/witness.hh"
 #include "knl/kernel.hh"
 #include "linux/harp_netlink.h"
+#include "net/tcp.hh"
 #include "util/log.hh"
 #include "util/text.hh"
 
@@ -65,6 +66,11 @@ public:
                            now_.stuck != 0 ? fmt::format(", {} stuck in {}", now_.stuck,
                                                          now_.stuck_where)
                                            : "");
+    }
+
+    std::vector<net::connection> clients() const override {
+        auto found = service_.connections(net::connections_max);
+        return found ? std::move(*found) : std::vector<net::connection>();
     }
 
 private:

@@ -28,6 +28,8 @@ public:
     /* And the mounts, helpers and namespaces. */
     virtual void teardown(done_fn done) = 0;
     virtual std::string describe() const = 0;
+    /* Connected to the service now; quick. */
+    virtual std::vector<net::connection> clients() const { return {}; }
 };
 
 struct backend_request {

@@ -2,6 +2,7 @@
 #include "member.hh"
 
 #include "cluster/records.hh"
+#include "net/tcp.hh"
 #include "util/log.hh"
 #include "util/text.hh"
 #include "vsr/wire.hh"
@@ -9,14 +10,12 @@
 #include <algorithm>
 #include <filesystem>
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 #include <sys/socket.h>
 
 namespace harp {
 
 using namespace vsr;
 using namespace std::chrono_literals;
-using json = nlohmann::json;
 
 namespace {
 
@@ -220,6 +219,9 @@ void group_member::beat_second() {
     if (link_ && link_->connects && !link_given_ && !dialler_) {
         dial_link();
     }
+    if (service_ == service_phase::on && service_wanted_) {
+        tell_clients();
+    }
     second_.set_time(boottime_now() + 1s);
 }
 
@@ -240,6 +242,45 @@ void group_member::send(const outgoing &out) {
     auto from = endpoints(self_, 0);
     for (size_t network = 0; network < std::min(to.size(), from.size()); network++) {
         env_.control->send(to[network], from[network], bytes);
+    }
+}
+
+/* The next primary must know whom to wake; only we see their ports. */
+void group_member::tell_clients() {
+    cluster::notice n;
+    n.sender = self_;
+    n.group = disk_.group;
+    n.lineage = disk_.lineage;
+    n.inc = core_->disk().inc;
+    n.view = service_view_;
+    auto clients = backend_.service->clients();
+    n.body = net::pack_connections(clients, cluster::notice_body_max);
+    auto bytes = cluster::encode(n);
+    for (uint8_t i = 0; i < member_count; i++) {
+        if (slot_t(i) == self_ || !group_.members[i].is_data()) {
+            continue;
+        }
+        auto to = endpoints(slot_t(i), group_.members[i].control_port);
+        auto from = endpoints(self_, 0);
+        for (size_t network = 0; network < std::min(to.size(), from.size()); network++) {
+            env_.control->send(to[network], from[network], bytes);
+        }
+    }
+}
+
+void group_member::on_notice(const cluster::notice &n, const cluster::endpoint &from) {
+    size_t network = 0;
+    if (n.sender == self_ || n.lineage != disk_.lineage ||
+        n.inc < core_->disk().peer_inc[n.sender.value()] ||
+        !is_peer_address(n.sender, from, &network)) {
+        foreign_++;
+        return;
+    }
+    auto clients = net::unpack_connections(n.body);
+    if (clients) {
+        clients_ = std::move(*clients);
+    } else {
+        foreign_++;
     }
 }
 
@@ -448,7 +489,7 @@ void group_member::serve(view_t view) {
     }
     log_event("serving", group_.name, {{"view", fmt::to_string(view.value())}});
     service_ = service_phase::starting;
-    backend_.service->start({}, [this, alive = alive_, view](const result<void> &r) {
+    backend_.service->start(clients_, [this, alive = alive_, view](const result<void> &r) {
         if (!*alive || service_ != service_phase::starting) {
             return;
         }

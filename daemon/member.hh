@@ -8,6 +8,7 @@
 
 #include "backend.hh"
 #include "cluster/channel.hh"
+#include "cluster/notice.hh"
 #include "cluster/state_file.hh"
 #include "config/group.hh"
 #include "knl/replica.hh"
@@ -43,6 +44,7 @@ public:
     const config::group_config &settings() const noexcept { return group_; }
 
     void on_control(const vsr::message &msg, const cluster::endpoint &from);
+    void on_notice(const cluster::notice &n, const cluster::endpoint &from);
     /* LINK and FETCH of a caller whose group is ours. */
     void on_caller(cluster::caller who);
     result<void> switchover(const std::string &to);
@@ -62,6 +64,7 @@ private:
     result<void> begin();
     void carry_out();
     void send(const vsr::outgoing &out);
+    void tell_clients();
     void persist(vsr::disk_write write);
     void on_kernel(const vsr::kernel_event &event);
     void set_link(const std::optional<vsr::link_wanted> &wanted);
@@ -113,6 +116,7 @@ private:
     };
     std::array<peer_news, vsr::member_count> peers_;
     std::optional<vsr::watermarks> last_marks_;
+    std::vector<net::connection> clients_; /* of the primary before us */
     uint64_t foreign_ = 0; /* control messages from an address that is not the sender's */
     uint64_t poll_ms_ = 250;
 

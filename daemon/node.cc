@@ -143,6 +143,10 @@ result<void> node::start_group(const std::string &name) {
 /* ---- what arrives ---- */
 
 void node::on_datagram(const std::vector<uint8_t> &bytes, const cluster::endpoint &from) {
+    if (cluster::is_notice(bytes)) {
+        on_notice(bytes, from);
+        return;
+    }
     auto msg = decode(bytes);
     if (!msg) {
         if (malformed_++ % 1000 == 0) {
@@ -154,6 +158,21 @@ void node::on_datagram(const std::vector<uint8_t> &bytes, const cluster::endpoin
     for (auto &[name, m] : groups_) {
         if (m->uuid() == msg->header.group) {
             m->on_control(*msg, from);
+            return;
+        }
+    }
+    unknown_group_++;
+}
+
+void node::on_notice(const std::vector<uint8_t> &bytes, const cluster::endpoint &from) {
+    auto n = cluster::decode_notice(bytes);
+    if (!n) {
+        malformed_++;
+        return;
+    }
+    for (auto &[name, m] : groups_) {
+        if (m->uuid() == n->group) {
+            m->on_notice(*n, from);
             return;
         }
     }

@@ -47,6 +47,7 @@ private:
     void start_groups();
     result<void> start_group(const std::string &name);
     void on_datagram(const std::vector<uint8_t> &bytes, const cluster::endpoint &from);
+    void on_notice(const std::vector<uint8_t> &bytes, const cluster::endpoint &from);
     void on_caller(cluster::caller who);
     /* A request of another member: {"op": "probe" | "create" | "delete", …}. */
     void on_admin(cluster::caller who);

@@ -205,6 +205,25 @@ int show_kernel(const options &o, uint8_t member, uint64_t top) {
     return 0;
 }
 
+/* One LB pass of this machine's replica: what is applied reaches its disk. */
+int sync_now(const options &o) {
+    auto r = get_status(o);
+    if (!r) {
+        return complain(r.error(), "");
+    }
+    json j = json::parse(*r, nullptr, false);
+    for (const json &g : j.is_object() ? j.value("groups", json::array()) : json::array()) {
+        if (g.value("name", "") != o.group || g.value("kind", "") == "witness") {
+            continue;
+        }
+        auto nl = knl::genl::open();
+        auto done = nl ? nl->call(knl::request(HARP_CMD_SYNC, o.group, g.value("slot", uint8_t{0})))
+                       : result<knl::attributes>(nl.error());
+        return done ? 0 : complain(done.error(), "");
+    }
+    return complain(fail(ENOENT, fmt::format("no data member of '{}' here", o.group)), "");
+}
+
 int log_show(const options &o) {
     if (o.group.find('/') != std::string::npos) {
         return show_file(o, o.group);
@@ -248,6 +267,10 @@ void add_commands(CLI::App &app, options &o, int &rc) {
     over->add_option("NAME", o.group, "The group")->required();
     over->add_option("TO", o.to, "The member to take over (default: the backup)");
     over->callback([&] { rc = switchover(o); });
+
+    auto *sync = app.add_subcommand("sync", "Write this member's copy to its disk now");
+    sync->add_option("NAME", o.group, "The group")->required();
+    sync->callback([&] { rc = sync_now(o); });
 
     auto *log = app.add_subcommand("log", "The log of records")->require_subcommand(1);
     auto *records = log->add_subcommand("show", "Decoded records of a group here, or of a file");

@@ -51,13 +51,26 @@ std::string heard(const json &member) {
     return out;
 }
 
+/* Not heard for so long, what it last said of itself is history. */
+constexpr int64_t stale_ms = 10000;
+
+bool fresh(const json &member) {
+    for (const json &n : member.value("networks", json::array())) {
+        int64_t ms = n.value("heard_ms", static_cast<int64_t>(-1));
+        if (ms >= 0 && ms < stale_ms) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* What a member does in the view, whoever it was made to be. */
 std::string does(const json &group, const json &member) {
     std::string name = text_of(member, "name");
     std::string text = name == text_of(group, "primary") ? "primary"
                        : name == text_of(group, "backup") ? "backup"
                                                           : "-";
-    return flag_of(member, "serving") || (flag_of(member, "self") && flag_of(group, "serving"))
+    return (fresh(member) && flag_of(member, "serving")) || (flag_of(member, "self") && flag_of(group, "serving"))
                    ? text + ", serves"
                    : text;
 }

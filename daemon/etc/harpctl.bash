@@ -22,17 +22,17 @@ _harpctl()
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
 		-*) ;;
-		group | status | switchover | log) command=${COMP_WORDS[i]} ;;
+		group | status | switchover | sync | log) command=${COMP_WORDS[i]} ;;
 		create | delete | show) sub=${COMP_WORDS[i]} ;;
 		esac
 	done
 	case $command,$sub in
-	,) words='group status switchover log --bus --help --version' ;;
+	,) words='group status switchover sync log --bus --help --version' ;;
 	group,) words='create delete --help' ;;
 	group,create) words="$(_harpctl_files) --config" ;;
 	group,delete) words="$(_harpctl_groups) --force" ;;
 	status,) words="$(_harpctl_groups) --json" ;;
-	switchover,) words=$(_harpctl_groups) ;;
+	switchover, | sync,) words=$(_harpctl_groups) ;;
 	log,) words='show --help' ;;
 	log,show)
 		words="$(_harpctl_groups) --from --count --json"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 #include "cluster/greeting.hh"
+#include "cluster/notice.hh"
 #include "cluster/records.hh"
 #include "cluster/witness_log.hh"
 #include "codec.h"
@@ -246,4 +247,23 @@ TEST(greeting, round_trips_and_refuses_what_does_not_check) {
     g.last = index_t(20);
     g.body_bytes = 5;
     EXPECT_FALSE(cluster::decode_greeting(cluster::encode(g)).ok());
+}
+
+TEST(notice, round_trips_and_refuses_what_does_not_check) {
+    cluster::notice n;
+    n.sender = slot_t(1);
+    n.group.fill(3);
+    n.lineage = lineage_t(4);
+    n.inc = incarnation_t(5);
+    n.view = view_t(6);
+    n.body = "some clients";
+    auto bytes = cluster::encode(n);
+    EXPECT_TRUE(cluster::is_notice(bytes));
+    EXPECT_EQ(cluster::decode_notice(bytes).value_or({}), n);
+    for (size_t i = 0; i < bytes.size(); i++) {
+        auto bad = bytes;
+        bad[i] ^= 0x10;
+        EXPECT_FALSE(cluster::decode_notice(bad).ok()) << i;
+        EXPECT_FALSE(cluster::decode_notice(std::span(bytes).first(i)).ok()) << i;
+    }
 }
