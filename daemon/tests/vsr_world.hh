@@ -60,7 +60,7 @@ inline timings quick_timings() {
     t.wait_max = 1600ms;
     t.third = 60ms;
     t.retry = 80ms;
-    t.status_interval = 200ms;
+    t.status_interval = 250ms;
     t.give_up_adopt = 3s;
     t.start_limit = 900ms;
     return t;
@@ -550,7 +550,7 @@ private:
             carry_out(s);
         }
         fill(n);
-        after(100ms, s, [this, s, life] { poll(s, life); });
+        after(150ms, s, [this, s, life] { poll(s, life); });
     }
 
     /* ---- record link and fetching ---- */
@@ -566,11 +566,12 @@ private:
             send_records(n);
         } else if (n.replica->current_role() == role::backup && n.link && !n.link->connects) {
             if (!n.replica->marks(local(n)).partner_heard ||
-                local(n) - *n.replica->marks(local(n)).partner_heard > cfg_.times.promise / 2) {
+                local(n) - *n.replica->marks(local(n)).partner_heard > cfg_.times.promise / 2 ||
+                n.replica->promise_until() <= local(n)) {
                 hello(n);
             }
         }
-        after(cfg_.times.promise / 6, s, [this, s, life] { link_timer(s, life); });
+        after(cfg_.times.promise / 4, s, [this, s, life] { link_timer(s, life); });
     }
     void hello(node &n) {
         const auto &v = n.replica->view();
