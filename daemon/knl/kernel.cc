@@ -15,6 +15,9 @@ namespace harp::knl {
 using namespace vsr;
 using std::chrono::milliseconds;
 
+/* A partner that adopts a START must fetch a log first; its HELLO comes after that. */
+constexpr duration_t greeting_patience = std::chrono::seconds(1);
+
 /* The worker's own: only its thread touches what is inside after the start. */
 struct kernel_replica::io {
     std::string group;
@@ -204,11 +207,13 @@ object_report kernel_replica::found() {
     if (own) {
         watch_events(std::move(*own));
     }
-    state_arrived(s->first, false);
+    state_arrived(s->first);
     /* An earlier harpd's view goes on: its links may be added at once (S2). */
     entered_ = s->second.view;
     link_view_ = s->second.view;
     link_peer_ = slot_t(static_cast<uint8_t>(s->first.get(HARP_A_PEER)));
+    link_added_ = facts_.link_up;
+    link_why_ = "it ended";
     service_.prepare([this, alive = alive_](const service::outcome &) {
         if (*alive) {
             subscribe_in_group();
@@ -253,9 +258,8 @@ void kernel_replica::resync() {
     poll();
 }
 
-void kernel_replica::state_arrived(const attributes &a, bool as_event) {
+void kernel_replica::state_arrived(const attributes &a) {
     static const char *const kinds[] = {"plain memory: gone with the kernel", "memmap", "reserve"};
-    bool was_up = facts_.link_up;
     facts_.present = true;
     facts_.trouble.clear();
     auto kind = a.get(HARP_A_REGION_KIND);
@@ -273,9 +277,24 @@ void kernel_replica::state_arrived(const attributes &a, bool as_event) {
     facts_.link_up = a.get(HARP_A_LINK_UP) != 0;
     facts_.mounted = a.get(HARP_A_MOUNTED) != 0;
     facts_.lease_left_ms = static_cast<int32_t>(a.get(HARP_A_LEASE_LEFT_MS));
-    if (as_event && was_up && !facts_.link_up && link_view_) {
-        hooks_.event(link_changed{link_peer_, link_view_, false, "found down"});
+    judge_link();
+}
+
+/*
+ * Is the link given last dead? LINK_DEAD alone does not say so: it may be about the
+ * link that this one replaced, and answering it with yet another one would go on for
+ * ever. A young link may still wait for the backup's HELLO.
+ */
+void kernel_replica::judge_link() {
+    if (facts_.link_up && link_added_) {
+        link_patience_ = boottime_now();
+        return;
     }
+    if (!link_added_ || boottime_now() < link_patience_) {
+        return;
+    }
+    link_added_ = false;
+    hooks_.event(link_changed{link_peer_, link_view_, false, link_why_});
 }
 
 /*
@@ -309,7 +328,7 @@ void kernel_replica::poll() {
                 facts_.trouble = s.error().text;
                 return;
             }
-            state_arrived(s->first, true);
+            state_arrived(s->first);
             watermarks marks;
             marks.report = s->second;
             marks.partner_heard = partner_heard(s->first, boottime_now());
@@ -462,6 +481,7 @@ void kernel_replica::execute(kernel_command command) {
     }
     if (!std::holds_alternative<cmd_serve>(command.body)) {
         waiting_link_.reset();
+        link_added_ = false;
         entered_ = view_t(); /* fenced, adopting or leaving: no link of an older view */
     }
     in_worker([this, command](io &w) {
@@ -550,7 +570,7 @@ void kernel_replica::mounted(const result<void> &r) {
             }
             subscribe_in_group();
             if (s) {
-                state_arrived(s->first, false);
+                state_arrived(s->first);
             }
             answer(token, s ? result<object_report>(s->second) : s.error(), refusal::none, "");
         };
@@ -604,6 +624,7 @@ void kernel_replica::try_link() {
     waiting_link_.reset();
     link_view_ = which.view;
     link_peer_ = which.peer;
+    link_why_ = "the partner does not greet";
     in_worker([this, fd, which](io &w) {
         auto r = w.call(w.make(HARP_CMD_LINK_ADD)
                                 .u32(HARP_A_FD, static_cast<uint32_t>(fd->get()))
@@ -612,6 +633,9 @@ void kernel_replica::try_link() {
         return [this, r = std::move(r), which] {
             if (!r) {
                 hooks_.event(link_changed{which.peer, which.view, false, r.error().text});
+            } else if (which.view == entered_) {
+                link_added_ = true;
+                link_patience_ = boottime_now() + greeting_patience;
             }
         };
     });
@@ -619,6 +643,7 @@ void kernel_replica::try_link() {
 
 void kernel_replica::drop_link() {
     waiting_link_.reset();
+    link_added_ = false;
     in_worker([](io &w) {
         (void)w.call(w.make(HARP_CMD_LINK_DROP));
         return [] {};
@@ -653,8 +678,8 @@ void kernel_replica::on_event(const attributes &a) {
     view_t value(a.get(HARP_A_VALUE));
     switch (a.get(HARP_A_EVENT)) {
     case HARP_EVENT_LINK_DEAD:
-        facts_.link_up = false;
-        hooks_.event(link_changed{link_peer_, link_view_, false, a.text});
+        link_why_ = a.text; /* of which link: the poll below tells */
+        log_info("{}: a record link ended: {}", config_.group, a.text);
         break;
     case HARP_EVENT_LINK_UP:
         facts_.link_up = true;

@@ -58,7 +58,8 @@ private:
     void enter(token_t token, const vsr::cmd_enter &cmd);
     void answer(token_t token, result<vsr::object_report> what, vsr::refusal why,
                 std::string text, duration_t left = {});
-    void state_arrived(const attributes &a, bool as_event);
+    void state_arrived(const attributes &a);
+    void judge_link();
     void on_event(const attributes &a);
     void watch_events(unique_fd fd);
     void subscribe_in_group();
@@ -82,6 +83,9 @@ private:
     std::optional<std::pair<unique_fd, vsr::link_wanted>> waiting_link_;
     view_t link_view_;
     slot_t link_peer_;
+    bool link_added_ = false; /* the kernel has the link of entered_ */
+    time_point_t link_patience_{};
+    std::string link_why_;
     std::unique_ptr<worker> worker_; /* last: joined first */
 };
 
