@@ -39,7 +39,7 @@ class Server:
         # Nobody has locks to reclaim: no grace period to sit out.
         Path("/proc/fs/nfsd/nfsv4gracetime").write_text("10")
         Path("/proc/fs/nfsd/nfsv4leasetime").write_text("10")
-        run("rpc.nfsd", "-N", "2", "8")
+        run("rpc.nfsd", "8")
         run("rpc.mountd")
         run("exportfs", "-o", "rw,sync,no_root_squash,no_subtree_check,fsid=77", f"*:{self.path}")
         Path("/proc/fs/nfsd/v4_end_grace").write_text("Y")

@@ -71,7 +71,7 @@ MS_NOATIME = 1024
 def make_fs(disk: str, kind: str, small: bool = False) -> None:
     """The same parameters on every disk of a test."""
     if kind == "ext4":
-        run("mkfs.ext4", "-q", "-F", "-E", "lazy_itable_init=0,lazy_journal_init=0",
+        run("mkfs.ext4", "-q", "-F", "-E", "lazy_itable_init=1,lazy_journal_init=1",
             "-I", "256", *(["-N", "4096"] if small else []), disk)
     elif kind == "xfs":
         run("mkfs.xfs", "-q", "-f", disk)
@@ -80,7 +80,7 @@ def make_fs(disk: str, kind: str, small: bool = False) -> None:
 
 
 def mount_lower(disk: str, target: Path, kind: str) -> None:
-    options = "errors=remount-ro,acl,user_xattr" if kind == "ext4" else ""
+    options = "errors=remount-ro,acl,user_xattr,noinit_itable" if kind == "ext4" else ""
     mount(disk, target, kind, options, MS_NOATIME)
 
 
