@@ -12,6 +12,7 @@
 
 #include <fmt/format.h>
 
+#include <cstdlib>
 #include <functional>
 #include <map>
 #include <memory>
@@ -229,6 +230,7 @@ public:
         if (!n.up) {
             return;
         }
+        say(n, fmt::format("crash, kind {}", static_cast<int>(kind)));
         n.up = false;
         ++n.life;
         ++n.harpd_life;
@@ -408,6 +410,18 @@ private:
         }
     }
 
+    /* HARP_VSR_TRACE=1 tells the story of a seed that failed. */
+    void say(const node &n, std::string_view what) const {
+        if (trace_) {
+            auto log = n.replica ? n.replica->log() : log_summary();
+            fmt::print("{:6.1f} ms {:6} fence {} log {}..{} cp {}: {}\n",
+                       static_cast<double>(now_.time_since_epoch().count()) / 1e6,
+                       n.disk.members[n.slot.value()].name,
+                       n.replica ? n.replica->report(local(n)).fence.value() : 0, log.base.value(),
+                       log.top.value(), n.replica ? n.replica->cp().value() : 0, what);
+        }
+    }
+
     /* ---- network ---- */
 
     void transmit(slot_t from, slot_t to, std::function<void()> deliver) {
@@ -479,6 +493,7 @@ private:
         }
         for (auto &line : out.notes) {
             n.notes.push_back(line.text);
+            say(n, line.text);
         }
         time_point_t due = n.brain->next_deadline();
         if (n.tick_at == time_point_t() || due < n.tick_at || n.tick_at <= local(n)) {
@@ -523,6 +538,10 @@ private:
         }
         bool lease_elsewhere = server().has_value();
         n.replica->execute(local(n), c);
+        if (c.body.index() != 5) {
+            static constexpr const char *names[] = {"attach", "fence", "adopt", "enter", "serve"};
+            say(n, fmt::format("asked to {}", names[c.body.index()]));
+        }
         if (std::get_if<cmd_fence>(&c.body) != nullptr && lease_elsewhere) {
             ++takeovers_;
         }
@@ -715,6 +734,9 @@ private:
         for (index_t i = std::max(log.base, seen.index + 1); i <= n.replica->cp(); ++i) {
             view_t v = view_at(log, i).value_or(view_t());
             auto [it, fresh] = committed_.try_emplace(i.value(), v);
+            if (fresh) {
+                committed_in_[i.value()] = view;
+            }
             if (!fresh && it->second != v) {
                 broke(fmt::format("record {} was committed in view {}, and again in view {}",
                                   i.value(), it->second.value(), v.value()));
@@ -730,8 +752,13 @@ private:
         if (!fresh) {
             return;
         }
+        /*
+         * All that earlier views committed. A START of a proposal that a later view has
+         * overtaken need not know of that one: its members have agreed past it.
+         */
         for (const auto &[i, v] : committed_) {
-            if (index_t(i) >= what.reach.base && view_at(what.reach, index_t(i)) != v) {
+            if (committed_in_.at(i) < what.record.view && index_t(i) >= what.reach.base &&
+                view_at(what.reach, index_t(i)) != v) {
                 broke(fmt::format("START of view {} lacks committed record {} of view {}",
                                   what.record.view.value(), i, v.value()));
                 return;
@@ -820,10 +847,12 @@ private:
     std::array<std::array<bool, member_count>, member_count> cut_{};
     std::array<std::array<time_point_t, member_count>, member_count> link_last_{};
     std::map<std::pair<uint64_t, uint64_t>, uint64_t> made_;
-    std::map<uint64_t, view_t> committed_;
+    std::map<uint64_t, view_t> committed_;    /* index: the record's view */
+    std::map<uint64_t, view_t> committed_in_; /* index: the view that committed it first */
     std::array<position, member_count> noted_{};
     std::map<uint64_t, view_record> records_;
     std::string violation_;
+    bool trace_ = std::getenv("HARP_VSR_TRACE") != nullptr;
 };
 
 } // namespace harp::vsr::test
