@@ -60,12 +60,11 @@ public:
         });
     }
     std::string describe() const override {
-        return fmt::format("link {}, addresses {}, {} nfsd threads{}",
-                           now_.link_up ? "up" : "down", now_.addresses ? "set" : "not set",
-                           now_.threads,
-                           now_.stuck != 0 ? fmt::format(", {} stuck in {}", now_.stuck,
-                                                         now_.stuck_where)
-                                           : "");
+        return fmt::format("link {}, addresses {}, {} nfsd threads{}", now_.link_up ? "up" : "down",
+                           now_.addresses ? "set" : "not set", now_.threads,
+                           now_.stuck != 0
+                                   ? fmt::format(", {} stuck in {}", now_.stuck, now_.stuck_where)
+                                   : "");
     }
 
     std::vector<net::connection> clients() const override {

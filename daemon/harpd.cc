@@ -129,14 +129,11 @@ void usage(FILE *to) {
 
 /* An exit status when there is nothing more to do. */
 std::optional<int> parse(int argc, char **argv, options &o) {
-    static const option longs[] = {{"config", required_argument, nullptr, 'c'},
-                                   {"state", required_argument, nullptr, 's'},
-                                   {"run", required_argument, nullptr, 'r'},
-                                   {"bus", required_argument, nullptr, 'b'},
-                                   {"verbose", no_argument, nullptr, 'v'},
-                                   {"version", no_argument, nullptr, 'V'},
-                                   {"help", no_argument, nullptr, 'h'},
-                                   {nullptr, 0, nullptr, 0}};
+    static const option longs[] = {
+            {"config", required_argument, nullptr, 'c'}, {"state", required_argument, nullptr, 's'},
+            {"run", required_argument, nullptr, 'r'},    {"bus", required_argument, nullptr, 'b'},
+            {"verbose", no_argument, nullptr, 'v'},      {"version", no_argument, nullptr, 'V'},
+            {"help", no_argument, nullptr, 'h'},         {nullptr, 0, nullptr, 0}};
     for (int c = 0; (c = getopt_long(argc, argv, "vh", longs, nullptr)) != -1;) {
         switch (c) {
         case 'c':

@@ -71,13 +71,12 @@ group_member::~group_member() {
 }
 
 result<std::unique_ptr<group_member>> group_member::make(member_env env, config::group_config group,
-                                             slot_t self) {
+                                                         slot_t self) {
     cluster::state_file state(env.state_dir + "/" + group.name);
     auto disk = state.load();
     if (!disk) {
-        return fail(disk.error().code,
-                    fmt::format("the state of group {} cannot be read: {}", group.name,
-                                disk.error().text));
+        return fail(disk.error().code, fmt::format("the state of group {} cannot be read: {}",
+                                                   group.name, disk.error().text));
     }
     if (!state.warning().empty()) {
         log_warning("{}: one copy of the state is bad, the other is used: {}", group.name,
@@ -89,12 +88,13 @@ result<std::unique_ptr<group_member>> group_member::make(member_env env, config:
     }
     for (size_t i = 0; i < member_count; i++) {
         if (disk->members[i].name != group.members[i].name) {
-            return fail(EINVAL, fmt::format("{}: member {} was created as '{}', found '{}'",
-                                            group.file, i, disk->members[i].name,
-                                            group.members[i].name));
+            return fail(EINVAL,
+                        fmt::format("{}: member {} was created as '{}', found '{}'", group.file, i,
+                                    disk->members[i].name, group.members[i].name));
         }
     }
-    std::unique_ptr<group_member> out(new group_member(std::move(env), std::move(group), self, *disk));
+    std::unique_ptr<group_member> out(
+            new group_member(std::move(env), std::move(group), self, *disk));
     /* The writer's copy knows the sequence number. */
     (void)out->state_.load();
     if (auto r = out->begin(); !r) {
@@ -310,7 +310,8 @@ void group_member::on_kernel(const kernel_event &event) {
     carry_out();
 }
 
-bool group_member::is_peer_address(slot_t peer, const cluster::endpoint &from, size_t *network) const {
+bool group_member::is_peer_address(slot_t peer, const cluster::endpoint &from,
+                                   size_t *network) const {
     const auto &list = group_.members[peer.value()].addresses;
     for (size_t i = 0; i < list.size(); i++) {
         auto e = cluster::make_endpoint(list[i], 0);
@@ -387,8 +388,7 @@ void group_member::dial_link() {
                     backend_.replica->give_link(std::move(r->socket), which);
                     return;
                 }
-                log_debug("{}: link to {}: {}", group_.name, peer_name(which.peer),
-                          r.error().text);
+                log_debug("{}: link to {}: {}", group_.name, peer_name(which.peer), r.error().text);
                 link_timer_.set_time(boottime_now() + link_retry_after);
             });
 }
@@ -438,7 +438,7 @@ void group_member::serve_fetch(cluster::caller who) {
     cluster::tune_stream(who.socket.get());
     auto caller = std::make_shared<cluster::caller>(std::move(who));
     fetch_worker_->run([read = backend_.read_log, caller, name = group_.name] {
-        struct timeval limit {5, 0};
+        timeval limit{5, 0};
         setsockopt(caller->socket.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
         index_t at = caller->hello.first;
         while (at <= caller->hello.last) {
@@ -450,8 +450,8 @@ void group_member::serve_fetch(cluster::caller who) {
             }
             size_t sent = 0;
             while (sent < bytes->size()) {
-                ssize_t n = ::send(caller->socket.get(), bytes->data() + sent,
-                                   bytes->size() - sent, MSG_NOSIGNAL);
+                ssize_t n = ::send(caller->socket.get(), bytes->data() + sent, bytes->size() - sent,
+                                   MSG_NOSIGNAL);
                 if (n <= 0) {
                     return;
                 }
@@ -462,7 +462,8 @@ void group_member::serve_fetch(cluster::caller who) {
     });
 }
 
-void group_member::dial_fetch(const log_source &source, std::function<void(result<unique_fd>)> done) {
+void group_member::dial_fetch(const log_source &source,
+                              std::function<void(result<unique_fd>)> done) {
     auto hello = greet(cluster::greeting_kind::fetch);
     hello.first = source.first;
     hello.last = source.last;

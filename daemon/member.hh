@@ -36,7 +36,7 @@ class group_member {
 public:
     /* Loads the state and begins. The error says why this group cannot run here. */
     static result<std::unique_ptr<group_member>> make(member_env env, config::group_config group,
-                                                slot_t self);
+                                                      slot_t self);
     ~group_member();
 
     const std::string &name() const noexcept { return group_.name; }

@@ -28,11 +28,16 @@ const char *kind_name(member_kind k) {
 }
 
 json counters_of(const counters &c) {
-    return {{"wrong_group", c.wrong_group},         {"wrong_lineage", c.wrong_lineage},
-            {"wrong_epoch", c.wrong_epoch},         {"wrong_sender", c.wrong_sender},
-            {"old_incarnation", c.old_incarnation}, {"lower_view", c.lower_view},
-            {"stale_token", c.stale_token},         {"malformed", c.malformed},
-            {"proposals", c.proposals},             {"views_entered", c.views_entered}};
+    return {{"wrong_group", c.wrong_group},
+            {"wrong_lineage", c.wrong_lineage},
+            {"wrong_epoch", c.wrong_epoch},
+            {"wrong_sender", c.wrong_sender},
+            {"old_incarnation", c.old_incarnation},
+            {"lower_view", c.lower_view},
+            {"stale_token", c.stale_token},
+            {"malformed", c.malformed},
+            {"proposals", c.proposals},
+            {"views_entered", c.views_entered}};
 }
 
 } // namespace
@@ -96,13 +101,20 @@ json group_member::status() const {
     out["service"] = {{"state", phases[static_cast<size_t>(service_)]},
                       {"text", backend_.service->describe()},
                       {"trouble", service_trouble_}};
-    out["replica"] = {{"present", f.present},       {"trouble", f.trouble},
-                      {"region", f.region},         {"region_why", f.region_why},
-                      {"ring_used", f.ring_used},   {"ring_size", f.ring_size},
-                      {"acked", f.acked},           {"peer_ap", f.peer_ap},
-                      {"peer_lb", f.peer_lb},       {"wait_full", f.wait_full},
-                      {"wait_lease", f.wait_lease}, {"released", f.released},
-                      {"link_up", f.link_up},       {"mounted", f.mounted},
+    out["replica"] = {{"present", f.present},
+                      {"trouble", f.trouble},
+                      {"region", f.region},
+                      {"region_why", f.region_why},
+                      {"ring_used", f.ring_used},
+                      {"ring_size", f.ring_size},
+                      {"acked", f.acked},
+                      {"peer_ap", f.peer_ap},
+                      {"peer_lb", f.peer_lb},
+                      {"wait_full", f.wait_full},
+                      {"wait_lease", f.wait_lease},
+                      {"released", f.released},
+                      {"link_up", f.link_up},
+                      {"mounted", f.mounted},
                       {"lease_left_ms", f.lease_left_ms}};
     if (last_marks_) {
         const object_report &r = last_marks_->report;

@@ -95,8 +95,8 @@ result<config::group_config> node::load_group(const std::string &name) const {
     }
     auto g = config::load_group(paths_.config_dir + "/groups/" + name + ".toml");
     if (g && g->name != name) {
-        return fail(EINVAL, fmt::format("{}: found the group '{}', expected '{}'", g->file, g->name,
-                                        name));
+        return fail(EINVAL,
+                    fmt::format("{}: found the group '{}', expected '{}'", g->file, g->name, name));
     }
     return g;
 }
@@ -198,9 +198,9 @@ void node::on_admin(cluster::caller who) {
     auto caller = std::make_shared<cluster::caller>(std::move(who));
     admin(caller->body, caller->from, [caller](const result<std::string> &r) {
         cluster::answer a;
-        a.code = r ? 0 : static_cast<uint8_t>(r.error().code > 0 && r.error().code < 256
-                                                      ? r.error().code
-                                                      : EIO);
+        a.code = r ? 0
+                   : static_cast<uint8_t>(
+                             r.error().code > 0 && r.error().code < 256 ? r.error().code : EIO);
         a.text = r ? *r : r.error().text;
         cluster::reply(caller->socket, a);
     });
@@ -277,9 +277,10 @@ void node::probe(const config::group_config &g, slot_t self,
     std::string scratch = paths_.run_dir + "/probe";
     probe_worker_->run([this, m, scratch, done, name = config_.name] {
         auto r = cluster::probe_lower(m.device, m.fs_type, scratch);
-        result<cluster::lower_traits> out =
-                r ? r : result<cluster::lower_traits>(
-                                fail(r.error().code, name + ": " + r.error().text));
+        result<cluster::lower_traits> out = r ? r
+                                              : result<cluster::lower_traits>(
+                                                        fail(r.error().code,
+                                                             name + ": " + r.error().text));
         loop_.post([done, out] { done(out); });
     });
 }
@@ -330,8 +331,7 @@ void node::ask_peer(const config::group_config &g, slot_t peer, std::string body
     uint64_t id = next_call_++;
     calls_[id] = std::make_unique<cluster::dialler>(
             loop_, to, hello, std::move(body), 20s,
-            [this, id, done = std::move(done),
-             name = m.name](result<cluster::dialler::granted> r) {
+            [this, id, done = std::move(done), name = m.name](result<cluster::dialler::granted> r) {
                 calls_.erase(id);
                 if (r) {
                     done(r->text);
@@ -393,7 +393,8 @@ void node::group_create(const std::string &name, text_fn done) {
                      if (!r) {
                          c->complain(r.error());
                      } else if (!j.is_object()) {
-                         c->complain(fail(EPROTO, c->group.members[i].name + ": no answer of harpd"));
+                         c->complain(
+                                 fail(EPROTO, c->group.members[i].name + ": no answer of harpd"));
                      } else {
                          for (const auto &[key, value] : j.items()) {
                              c->lowers[i][key] = value.is_string() ? value.get<std::string>() : "";

@@ -193,9 +193,8 @@ record_listener::make(loop &l, const std::vector<std::string> &listen, uint16_t 
                       accept_fn fn) {
     std::unique_ptr<record_listener> out(new record_listener(l));
     out->fn_ = std::move(fn);
-    auto r = for_each_listen(listen, port, [&](const endpoint &at, bool v6_only) {
-        return out->add(at, v6_only);
-    });
+    auto r = for_each_listen(
+            listen, port, [&](const endpoint &at, bool v6_only) { return out->add(at, v6_only); });
     if (!r) {
         return r.error();
     }
@@ -232,9 +231,8 @@ void record_listener::accept_one(int listening) {
     }
     p->until = boottime_now() + greeting_limit;
     pending *raw = p.get();
-    p->source = loop_.watch(p->who.socket.get(), EPOLLIN, [this, raw](uint32_t) {
-        read_greeting(*raw);
-    });
+    p->source = loop_.watch(p->who.socket.get(), EPOLLIN,
+                            [this, raw](uint32_t) { read_greeting(*raw); });
     pending_.push_back(std::move(p));
     timer_.set_time(pending_.front()->until);
 }

@@ -32,9 +32,8 @@ public:
     using receive_fn = std::function<void(std::vector<uint8_t>, const endpoint &)>;
 
     /* @listen empty: every address. */
-    static result<std::unique_ptr<control_channel>> make(loop &l,
-                                                         const std::vector<std::string> &listen,
-                                                         uint16_t port, receive_fn fn);
+    static result<std::unique_ptr<control_channel>>
+    make(loop &l, const std::vector<std::string> &listen, uint16_t port, receive_fn fn);
     /*
      * Best effort: what cannot be sent now is lost, as on any network. @from: our own
      * address on that network, so that the message shows which way it came.
@@ -65,9 +64,8 @@ public:
     /* The function owns the caller; it answers with cluster::reply(). */
     using accept_fn = std::function<void(caller)>;
 
-    static result<std::unique_ptr<record_listener>> make(loop &l,
-                                                         const std::vector<std::string> &listen,
-                                                         uint16_t port, accept_fn fn);
+    static result<std::unique_ptr<record_listener>>
+    make(loop &l, const std::vector<std::string> &listen, uint16_t port, accept_fn fn);
     ~record_listener();
     uint64_t refused() const noexcept { return refused_; }
 

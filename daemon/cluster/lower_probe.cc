@@ -5,6 +5,7 @@
 #include "util/text.hh"
 
 #include <climits>
+#include <cstring>
 #include <dirent.h>
 #include <endian.h>
 #include <fcntl.h>
@@ -12,7 +13,6 @@
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/statfs.h>
-#include <cstring>
 #include <thread>
 
 namespace harp::cluster {
@@ -94,10 +94,10 @@ result<void> look_inside(const std::string &device, const std::string &type,
         mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) < 0) {
         return fail_errno("mount namespace");
     }
-    if (mount(device.c_str(), dir.c_str(), type.c_str(), MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC,
-              nullptr) < 0) {
-        return fail(errno, fmt::format("{} does not mount as {}: {}", device, type,
-                                       errno_text(errno)));
+    if (mount(device.c_str(), dir.c_str(), type.c_str(),
+              MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr) < 0) {
+        return fail(errno,
+                    fmt::format("{} does not mount as {}: {}", device, type, errno_text(errno)));
     }
     auto r = only_lost_found(dir);
     umount2(dir.c_str(), 0);

@@ -69,8 +69,8 @@ result<notice> decode_notice(std::span<const uint8_t> bytes) {
     memcpy(&w, bytes.data(), sizeof(w));
     auto body = bytes.subspan(sizeof(w));
     if (le32_to_cpu(w.magic) != magic || w.version != version ||
-        w.kind != static_cast<uint8_t>(notice_kind::clients) ||
-        w.sender >= vsr::member_count || w.zero != 0) {
+        w.kind != static_cast<uint8_t>(notice_kind::clients) || w.sender >= vsr::member_count ||
+        w.zero != 0) {
         return fail(EBADMSG, "notice of an unknown kind, version or sender");
     }
     if (body.size() != le32_to_cpu(w.len) || body.size() > notice_body_max) {

@@ -32,8 +32,8 @@ result<record_run> check_records(std::span<const uint8_t> bytes, index_t after, 
             return fail(EBADMSG, fmt::format("record {} of another place or lineage", rec.index));
         }
         if (check && le32_to_cpu(hdr->prev_crc) != out.crc) {
-            return fail(EBADMSG, fmt::format("record {} is not chained to the one before",
-                                             rec.index));
+            return fail(EBADMSG,
+                        fmt::format("record {} is not chained to the one before", rec.index));
         }
         check = true;
         ++out.last;

@@ -13,10 +13,10 @@ namespace harp::cluster {
 
 struct record_run {
     index_t first;
-    index_t last; /* below first: none */
-    uint32_t crc = 0;                   /* of the last one; the chain goes on from it */
+    index_t last;                        /* below first: none */
+    uint32_t crc = 0;                    /* of the last one; the chain goes on from it */
     std::vector<vsr::view_start> starts; /* of the records, the first one included */
-    std::vector<size_t> ends;           /* where each ends in the bytes */
+    std::vector<size_t> ends;            /* where each ends in the bytes */
 };
 
 /*

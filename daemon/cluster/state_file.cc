@@ -37,7 +37,8 @@ json to_json(const view_record &v) {
             {"lineage", v.lineage.value()},
             {"primary", to_json(v.primary)},
             {"backup", to_json(v.backup)},
-            {"promise_ms", std::chrono::duration_cast<std::chrono::milliseconds>(v.promise).count()},
+            {"promise_ms",
+             std::chrono::duration_cast<std::chrono::milliseconds>(v.promise).count()},
             {"s", v.s.value()},
             {"view_of_s", v.view_of_s.value()},
             {"voids", voids}};
@@ -126,10 +127,10 @@ std::string encode_state(const disk_state &s, uint64_t seq) {
                            {"name", s.members[i].name},
                            {"inc", s.peer_inc[i].value()}});
     }
-    json j = {{"group", format_uuid(s.group)},     {"epoch", s.epoch.value()},
-              {"lineage", s.lineage.value()},      {"members", members},
-              {"self", s.self.value()},            {"inc", s.inc.value()},
-              {"agreed", s.agreed.value()},        {"formed", s.formed.value()}};
+    json j = {{"group", format_uuid(s.group)}, {"epoch", s.epoch.value()},
+              {"lineage", s.lineage.value()},  {"members", members},
+              {"self", s.self.value()},        {"inc", s.inc.value()},
+              {"agreed", s.agreed.value()},    {"formed", s.formed.value()}};
     if (s.view) {
         j["view"] = to_json(*s.view);
     }

@@ -53,7 +53,7 @@ struct witness::link {
     unique_fd fd;
     link_wanted which;
     std::mutex send_mutex;
-    std::atomic<uint32_t> crc{0};   /* of the last record taken; the chain goes on from it */
+    std::atomic<uint32_t> crc{0}; /* of the last record taken; the chain goes on from it */
     std::atomic<bool> chained{false};
     std::atomic<bool> greeted{false}; /* HELLO is out */
     std::atomic<size_t> unwritten{0};
@@ -188,7 +188,7 @@ void witness::give_link(unique_fd socket, link_wanted which) {
     link_ = std::make_shared<link>();
     link_->fd = std::move(socket);
     link_->which = which;
-    struct timeval limit {2, 0};
+    timeval limit{2, 0};
     setsockopt(link_->fd.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
     link_thread_ = std::thread([this, l = link_] { link_main(l); });
     pthread_setname_np(link_thread_.native_handle(), "harp-link");
@@ -471,7 +471,7 @@ void witness::start_fill() {
         f->fd = std::move(*fd);
         f->source = want;
         f->buf.resize((fill_chunk + HARP_REC_MAX) / 8 + 1);
-        struct timeval limit {1, 0};
+        timeval limit{1, 0};
         setsockopt(f->fd.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
         writer_->run([this, f] { fill_some(f); });
     });

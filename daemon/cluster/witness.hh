@@ -93,7 +93,7 @@ private:
     std::shared_ptr<link> link_;
     std::thread link_thread_;
     std::shared_ptr<link> waiting_; /* writer thread: HELLO is due when the view is entered */
-    bool filling_ = false; /* loop thread */
+    bool filling_ = false;          /* loop thread */
     std::atomic<uint64_t> refused_{0};
     std::atomic<bool> link_up_{false};
     std::atomic<bool> stop_{false};

@@ -248,8 +248,7 @@ void witness_log::walk(log_found &out) {
             rec.view > header_.formed.value() ||
             (rises && (rec.view_sec == nullptr || le64_to_cpu(rec.view_sec->view) != rec.view)) ||
             (le32_to_cpu(hdr->prev_crc) != top_crc_ && !(offsets_.size() == 1 && top_crc_ == 0))) {
-            out.why = fmt::format("record {} does not follow the one before",
-                                  top_.value() + 1);
+            out.why = fmt::format("record {} does not follow the one before", top_.value() + 1);
             break;
         }
         top_ = index_t(rec.index);
@@ -421,8 +420,8 @@ result<void> witness_log::append_view(const view_record &record) {
     if (harp_build_finish(&b) != 0 || top_ != record.s) {
         return fail(EPROTO, "witness log: the VIEW record does not fit the log");
     }
-    harp_rec_seal(static_cast<harp_rec_hdr *>(b.buf), record.index().value(),
-                  record.view.value(), record.lineage.value(), 0, top_crc_);
+    harp_rec_seal(static_cast<harp_rec_hdr *>(b.buf), record.index().value(), record.view.value(),
+                  record.lineage.value(), 0, top_crc_);
     return append_locked(static_cast<const uint8_t *>(b.buf), b.len);
 }
 

@@ -85,7 +85,7 @@ private:
     uint32_t anchor_crc_ = 0;
     uint64_t seq_ = 0;
     index_t fsynced_;
-    index_t cut_to_; /* lowest cut since the sync that runs began */
+    index_t cut_to_;  /* lowest cut since the sync that runs began */
     index_t base_{1}; /* of offsets_; the header's may already be the next one */
     index_t top_;
     view_t top_view_;

@@ -170,8 +170,7 @@ std::string table_reader::string_or(std::string_view key, std::string_view fallb
     return string(key, expected);
 }
 
-int64_t table_reader::integer_or(std::string_view key, int64_t fallback, int64_t min,
-                                 int64_t max) {
+int64_t table_reader::integer_or(std::string_view key, int64_t fallback, int64_t min, int64_t max) {
     const node *n = find(key, false, "");
     if (n == nullptr) {
         return fallback;
@@ -272,11 +271,11 @@ void table_reader::finish() {
                 near = known;
             }
         }
-        out_.add(value.line,
-                 near.empty() ? fmt::format("unknown key '{}' in {}, expected one of: {}", key,
-                                            where_, fmt::join(asked_, ", "))
-                              : fmt::format("unknown key '{}' in {}, expected '{}'?", key, where_,
-                                            near));
+        out_.add(value.line, near.empty()
+                                     ? fmt::format("unknown key '{}' in {}, expected one of: {}",
+                                                   key, where_, fmt::join(asked_, ", "))
+                                     : fmt::format("unknown key '{}' in {}, expected '{}'?", key,
+                                                   where_, near));
     }
 }
 

@@ -38,8 +38,8 @@ void read_lower(table_reader &r, member_config &m, complaints &out, const std::s
     table_reader lower(*n, where + ".lower", out);
     m.device = lower.string("device", "a block device with an absolute path");
     if (!m.device.empty() && m.device[0] != '/') {
-        lower.wrong("device",
-                    fmt::format("found '{}', expected an absolute path of a block device", m.device));
+        lower.wrong("device", fmt::format("found '{}', expected an absolute path of a block device",
+                                          m.device));
     }
     m.fs_type = lower.choice("type", {"ext4", "xfs"}, true);
     m.fs_options = lower.string_or("options", "", "mount options");
@@ -80,10 +80,10 @@ std::optional<member_config> read_member(const node &n, complaints &out) {
         }
         m.addresses.push_back(text);
     }
-    m.control_port =
-            static_cast<uint16_t>(r.integer_or("control_port", default_control_port, 1, 65535));
-    m.record_port =
-            static_cast<uint16_t>(r.integer_or("record_port", default_record_port, 1, 65535));
+    m.control_port = static_cast<uint16_t>(
+            r.integer_or("control_port", default_control_port, 1, 65535));
+    m.record_port = static_cast<uint16_t>(
+            r.integer_or("record_port", default_record_port, 1, 65535));
     if (m.is_data()) {
         read_data_member(r, m, out, "[[member]] " + m.name);
     } else {
@@ -164,7 +164,8 @@ void read_link(table_reader &r, group_config &g, complaints &out) {
             link.mac = *parsed;
             g.mac_given = true;
         } else {
-            r.wrong("mac", fmt::format("found '{}', expected a unicast MAC address or \"own\"", mac));
+            r.wrong("mac",
+                    fmt::format("found '{}', expected a unicast MAC address or \"own\"", mac));
         }
     }
     link.parent = r.string_or("parent", "", "a network interface");
@@ -243,8 +244,7 @@ void read_times(table_reader &r, group_config &g) {
 /* Parents may differ per machine, or be the same everywhere. */
 void check_parents(group_config &g, complaints &out) {
     for (const auto &m : g.members) {
-        if (m.is_data() && m.parent.empty() && g.service.link.parent.empty() &&
-            !m.name.empty()) {
+        if (m.is_data() && m.parent.empty() && g.service.link.parent.empty() && !m.name.empty()) {
             out.add(1, fmt::format("no 'parent' for member '{}', expected the network interface "
                                    "under the group's addresses, in [service] or [[member]]",
                                    m.name));
@@ -281,8 +281,8 @@ result<region_config> parse_region(std::string_view text) {
     std::string_view address = rest.substr(0, second);
     int base = address.starts_with("0x") ? 16 : 10;
     address.remove_prefix(base == 16 ? 2 : 0);
-    auto [end, ec] =
-            std::from_chars(address.data(), address.data() + address.size(), out.start, base);
+    auto [end, ec] = std::from_chars(address.data(), address.data() + address.size(), out.start,
+                                     base);
     if (ec != std::errc() || end != address.data() + address.size() || out.start % 4096 != 0) {
         return fail(EINVAL, fmt::format("found '{}', expected a physical address that is a "
                                         "multiple of 4096",

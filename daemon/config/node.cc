@@ -33,10 +33,10 @@ result<node_config> read_node(const document &doc, const std::string &hostname) 
         }
         c.listen.push_back(text);
     }
-    c.control_port =
-            static_cast<uint16_t>(r.integer_or("control_port", default_control_port, 1, 65535));
-    c.record_port =
-            static_cast<uint16_t>(r.integer_or("record_port", default_record_port, 1, 65535));
+    c.control_port = static_cast<uint16_t>(
+            r.integer_or("control_port", default_control_port, 1, 65535));
+    c.record_port = static_cast<uint16_t>(
+            r.integer_or("record_port", default_record_port, 1, 65535));
     c.log_level = r.choice("log_level", {"info", "error", "warning", "debug"}, false);
     c.panic_timeout = static_cast<int>(r.integer_or("panic_timeout", 10, 0, 600));
     r.finish();

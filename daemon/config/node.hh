@@ -13,12 +13,12 @@ inline constexpr uint16_t default_control_port = 7423; /* UDP: heartbeats, view 
 inline constexpr uint16_t default_record_port = 7424;  /* TCP: record links */
 
 struct node_config {
-    std::string name;                 /* as group files call this machine */
-    std::vector<std::string> listen;  /* empty: every address */
+    std::string name;                /* as group files call this machine */
+    std::vector<std::string> listen; /* empty: every address */
     uint16_t control_port = default_control_port;
     uint16_t record_port = default_record_port;
-    std::string log_level = "info";   /* error, warning, info, debug */
-    int panic_timeout = 10; /* s: set as kernel.panic where that is 0; 0 leaves it alone */
+    std::string log_level = "info"; /* error, warning, info, debug */
+    int panic_timeout = 10;         /* s: set as kernel.panic where that is 0; 0 leaves it alone */
 };
 
 result<node_config> read_node(const document &doc, const std::string &hostname);

@@ -104,14 +104,16 @@ int group_create(options o) {
     if (!o.config.empty()) {
         std::string base = slash == std::string::npos ? o.config : o.config.substr(slash + 1);
         if (base != o.group + ".toml") {
-            return complain(fail(EINVAL, fmt::format("--config names {}, expected a file {}.toml in "
-                                                     "harpd's groups directory",
-                                                     o.config, o.group)),
-                            "");
+            return complain(
+                    fail(EINVAL, fmt::format("--config names {}, expected a file {}.toml in "
+                                             "harpd's groups directory",
+                                             o.config, o.group)),
+                    "");
         }
     }
-    auto r = call(o, "GroupCreate",
-                  [&](sd_bus_message *m) { return sd_bus_message_append(m, "s", o.group.c_str()); });
+    auto r = call(o, "GroupCreate", [&](sd_bus_message *m) {
+        return sd_bus_message_append(m, "s", o.group.c_str());
+    });
     if (!r) {
         return complain(r.error(), "nothing was created; mend that and give the command again");
     }

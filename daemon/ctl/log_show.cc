@@ -27,7 +27,7 @@ std::string printable(const char *p, size_t len) {
     for (size_t i = 0; i < len; i++) {
         auto c = static_cast<unsigned char>(p[i]);
         out += c >= 0x20 && c < 0x7f && c != '\\' && c != '"' ? std::string(1, p[i])
-                                                                : fmt::format("\\x{:02x}", c);
+                                                              : fmt::format("\\x{:02x}", c);
     }
     return out;
 }
@@ -72,10 +72,9 @@ json record_json(const harp_rec &r) {
     }
     for (unsigned i = 0; i < r.nxattr; i++) {
         const harp_sec_xattr *x = r.xattr[i];
-        j["xattrs"].push_back(
-                {{"name", printable(harp_xattr_name(x), le16_to_cpu(x->name_len))},
-                 {"bytes", le32_to_cpu(x->value_len)},
-                 {"removed", (le16_to_cpu(x->flags) & HARP_XATTR_REMOVE) != 0}});
+        j["xattrs"].push_back({{"name", printable(harp_xattr_name(x), le16_to_cpu(x->name_len))},
+                               {"bytes", le32_to_cpu(x->value_len)},
+                               {"removed", (le16_to_cpu(x->flags) & HARP_XATTR_REMOVE) != 0}});
     }
     if (r.data_sec != nullptr) {
         j["data"] = {{"offset", le64_to_cpu(r.data_sec->offset)},
@@ -124,8 +123,8 @@ std::string record_line(const harp_rec &r) {
                            le32_to_cpu(r.data_sec->len));
     }
     for (unsigned i = 0; i < r.nxattr; i++) {
-        out += fmt::format(" xattr {}",
-                           printable(harp_xattr_name(r.xattr[i]), le16_to_cpu(r.xattr[i]->name_len)));
+        out += fmt::format(" xattr {}", printable(harp_xattr_name(r.xattr[i]),
+                                                  le16_to_cpu(r.xattr[i]->name_len)));
     }
     if (r.view_sec != nullptr) {
         out += fmt::format(" primary {} backup {} s {} promise {} ms", r.view_sec->primary,
@@ -183,9 +182,9 @@ result<region_summary> walk_region(std::span<const uint8_t> region, uint64_t fro
     if (!h) {
         return fail(EBADMSG, "no valid log region: " + no_header);
     }
-    auto ring = region.subspan(HARP_REGION_RING_OFF,
-                               std::min<uint64_t>(le64_to_cpu(h->ring_size),
-                                                  region.size() - HARP_REGION_RING_OFF));
+    auto ring = region.subspan(
+            HARP_REGION_RING_OFF,
+            std::min<uint64_t>(le64_to_cpu(h->ring_size), region.size() - HARP_REGION_RING_OFF));
     region_summary out;
     uuid_bytes group{};
     memcpy(group.data(), h->group, group.size());

@@ -42,7 +42,7 @@ std::string heard(const json &member) {
         silent += ms < 0 || ms > 3000 ? 1 : 0;
         best = ms >= 0 && (best < 0 || ms < best) ? ms : best;
     }
-    std::string out = best < 0        ? "never heard"
+    std::string out = best < 0       ? "never heard"
                       : best < 10000 ? fmt::format("{} ms ago", best)
                                      : fmt::format("{} s ago", best / 1000);
     if (all > 1 && silent != 0 && silent != all) {
@@ -67,10 +67,11 @@ bool fresh(const json &member) {
 /* What a member does in the view, whoever it was made to be. */
 std::string does(const json &group, const json &member) {
     std::string name = text_of(member, "name");
-    std::string text = name == text_of(group, "primary") ? "primary"
+    std::string text = name == text_of(group, "primary")  ? "primary"
                        : name == text_of(group, "backup") ? "backup"
                                                           : "-";
-    return (fresh(member) && flag_of(member, "serving")) || (flag_of(member, "self") && flag_of(group, "serving"))
+    return (fresh(member) && flag_of(member, "serving")) ||
+                           (flag_of(member, "self") && flag_of(group, "serving"))
                    ? text + ", serves"
                    : text;
 }
@@ -78,21 +79,21 @@ std::string does(const json &group, const json &member) {
 void member_lines(const json &group, std::vector<std::array<std::string, 5>> &rows) {
     for (const json &m : group.value("members", json::array())) {
         const json &log = flag_of(m, "self") && group.contains("log") ? group["log"] : m;
-        rows.push_back({text_of(m, "name"), text_of(m, "kind"), does(group, m),
-                        log.contains("top")
-                                ? fmt::format("{}/{}/{}/{}", number_of(log, "top"),
-                                              number_of(log, "cp"), number_of(log, "ap"),
-                                              number_of(log, "lb"))
-                                : "-",
-                        heard(m)});
+        rows.push_back(
+                {text_of(m, "name"), text_of(m, "kind"), does(group, m),
+                 log.contains("top")
+                         ? fmt::format("{}/{}/{}/{}", number_of(log, "top"), number_of(log, "cp"),
+                                       number_of(log, "ap"), number_of(log, "lb"))
+                         : "-",
+                 heard(m)});
     }
 }
 
 std::string group_block(const json &g) {
     std::string out = fmt::format("{}: {}\n", text_of(g, "name"), text_of(g, "headline"));
     std::vector<std::array<std::string, 5>> rows = {
-            {"MEMBER", "MADE AS", "IN VIEW " + std::to_string(number_of(g, "view")),
-             "TOP/CP/AP/LB", "HEARD"}};
+            {"MEMBER", "MADE AS", "IN VIEW " + std::to_string(number_of(g, "view")), "TOP/CP/AP/LB",
+             "HEARD"}};
     member_lines(g, rows);
     std::array<size_t, 5> width{};
     for (const auto &row : rows) {
@@ -122,9 +123,9 @@ std::string group_block(const json &g) {
     say("service:", text_of(service, "state") == "on" ? text_of(service, "text") : "");
     say("trouble:", text_of(service, "trouble"));
     if (number_of(replica, "ring_size") != 0) {
-        say("log:", fmt::format("{} of {} in {}", format_size(number_of(replica, "ring_used")),
-                                format_size(number_of(replica, "ring_size")),
-                                text_of(replica, "region")));
+        say("log:",
+            fmt::format("{} of {} in {}", format_size(number_of(replica, "ring_used")),
+                        format_size(number_of(replica, "ring_size")), text_of(replica, "region")));
     }
     say("replica:", text_of(replica, "trouble"));
     say("beware:", text_of(g, "not_survived"));

@@ -85,8 +85,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         return 0;
     }
     std::span<const uint8_t> in(data + 1, size - 1);
-    std::vector<uint8_t> bytes =
-            (data[0] & 1) != 0 ? sealed(in) : std::vector<uint8_t>(in.begin(), in.end());
+    std::vector<uint8_t> bytes = (data[0] & 1) != 0 ? sealed(in)
+                                                    : std::vector<uint8_t>(in.begin(), in.end());
     auto msg = decode(bytes);
     if (!msg) {
         return 0;

@@ -39,8 +39,8 @@ void seed_records(const fs::path &dir, u8 *buf) {
         u8 body[64];
     } message;
     for (u8 type = HARP_WIRE_HELLO; type <= HARP_WIRE_LEAVE; type++) {
-        const u32 size =
-                harp_sample_wire(type, &message.h, message.body, type == HARP_WIRE_REC ? 64 : 0);
+        const u32 size = harp_sample_wire(type, &message.h, message.body,
+                                          type == HARP_WIRE_REC ? 64 : 0);
         write(dir / ("wire" + std::to_string(type)), head(1), &message, sizeof(message.h) + size);
     }
     auto *region = reinterpret_cast<harp_region_hdr *>(buf);

@@ -290,7 +290,7 @@ result<genl> genl::open() {
     }
     int fd = mnl_socket_get_fd(out.socket_);
     int one = 1;
-    struct timeval limit {receive_seconds, 0};
+    timeval limit{receive_seconds, 0};
     setsockopt(fd, SOL_NETLINK, NETLINK_EXT_ACK, &one, sizeof(one));
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
     auto family = find_family(out.socket_);
@@ -381,7 +381,7 @@ bool read_events(int fd, const std::function<void(const attributes &)> &fn) {
     std::vector<uint64_t> buf(8192);
     for (;;) {
         struct sockaddr_nl from {};
-        struct iovec iov {buf.data(), buf.size() * sizeof(uint64_t)};
+        iovec iov{buf.data(), buf.size() * sizeof(uint64_t)};
         struct msghdr msg {};
         msg.msg_name = &from;
         msg.msg_namelen = sizeof(from);

@@ -125,8 +125,8 @@ std::vector<uint8_t> encode_view(const view_record &v) {
     s.primary = v.primary.slot.value();
     s.backup = v.backup.slot.value();
     s.nvoid = cpu_to_le16(static_cast<uint16_t>(v.voids.size()));
-    s.promise_ms = cpu_to_le32(static_cast<uint32_t>(
-            std::chrono::duration_cast<milliseconds>(v.promise).count()));
+    s.promise_ms = cpu_to_le32(
+            static_cast<uint32_t>(std::chrono::duration_cast<milliseconds>(v.promise).count()));
     std::vector<uint8_t> out(len);
     memcpy(out.data(), &s, sizeof(s));
     for (size_t i = 0; i < v.voids.size(); i++) {
@@ -430,8 +430,8 @@ outcome do_adopt(Io &w, const cmd_adopt &cmd) {
                             .u64(HARP_A_MATCH, cmd.match.index.value()));
     if (!r) {
         auto s = w.state();
-        refusal why = r.error().code == EBUSY     ? refusal::retry
-                      : r.error().code == ESTALE  ? refusal::fenced
+        refusal why = r.error().code == EBUSY       ? refusal::retry
+                      : r.error().code == ESTALE    ? refusal::fenced
                       : r.error().code == ETIMEDOUT ? refusal::retry
                                                     : refusal::failed;
         return finish(s, why, r.error().text);
@@ -453,11 +453,11 @@ outcome do_serve(Io &w, const cmd_serve &cmd) {
     if (r.serving) {
         return finish(s);
     }
-    std::string waits = !r.gate_bound    ? "the gate is not bound"
-                        : !r.lease_held  ? "no lease from the backup yet"
-                        : r.cp > r.ap    ? fmt::format("applying records {} to {}",
-                                                       r.ap.value() + 1, r.cp.value())
-                                         : "the kernel does not serve yet";
+    std::string waits = !r.gate_bound   ? "the gate is not bound"
+                        : !r.lease_held ? "no lease from the backup yet"
+                        : r.cp > r.ap   ? fmt::format("applying records {} to {}", r.ap.value() + 1,
+                                                      r.cp.value())
+                                        : "the kernel does not serve yet";
     return finish(s, refusal::retry, waits);
 }
 

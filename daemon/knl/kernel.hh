@@ -56,8 +56,8 @@ private:
     void mount(const vsr::kernel_command &command, const vsr::cmd_attach &cmd);
     void mounted(const result<void> &r);
     void enter(token_t token, const vsr::cmd_enter &cmd);
-    void answer(token_t token, result<vsr::object_report> what, vsr::refusal why,
-                std::string text, duration_t left = {});
+    void answer(token_t token, result<vsr::object_report> what, vsr::refusal why, std::string text,
+                duration_t left = {});
     void state_arrived(const attributes &a);
     void judge_link();
     void on_event(const attributes &a);
@@ -79,7 +79,7 @@ private:
     replica_facts facts_;
     bool polling_ = false;
     token_t attach_token_; /* of the attach under way */
-    view_t entered_; /* the view whose links may be added */
+    view_t entered_;       /* the view whose links may be added */
     std::optional<std::pair<unique_fd, vsr::link_wanted>> waiting_link_;
     view_t link_view_;
     slot_t link_peer_;

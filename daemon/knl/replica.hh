@@ -20,17 +20,17 @@ namespace harp::knl {
 
 /* Numbers for `harpctl status`, beyond what vsr::object_report says. */
 struct replica_facts {
-    bool present = false;         /* the object could be asked */
-    std::string trouble;          /* why not, one sentence */
-    std::string region;           /* "memmap", "plain memory", "file" */
-    std::string region_why;       /* what opening it found wrong */
+    bool present = false;   /* the object could be asked */
+    std::string trouble;    /* why not, one sentence */
+    std::string region;     /* "memmap", "plain memory", "file" */
+    std::string region_why; /* what opening it found wrong */
     uint64_t ring_used = 0;
     uint64_t ring_size = 0;
     uint64_t acked = 0;
     uint64_t peer_ap = 0;
     uint64_t peer_lb = 0;
-    uint64_t refused = 0;         /* messages of the record link */
-    uint64_t wait_full = 0;       /* operations that waited for room in the log */
+    uint64_t refused = 0;   /* messages of the record link */
+    uint64_t wait_full = 0; /* operations that waited for room in the log */
     uint64_t wait_lease = 0;
     uint64_t released = 0;
     bool link_up = false;

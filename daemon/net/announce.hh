@@ -20,9 +20,9 @@ namespace harp::net {
 
 /* After the first burst at once. */
 inline constexpr std::array<std::chrono::milliseconds, 8> announce_schedule = {
-        std::chrono::milliseconds(0),    std::chrono::milliseconds(100),
-        std::chrono::milliseconds(500),  std::chrono::milliseconds(1000),
-        std::chrono::milliseconds(2000), std::chrono::milliseconds(5000),
+        std::chrono::milliseconds(0),     std::chrono::milliseconds(100),
+        std::chrono::milliseconds(500),   std::chrono::milliseconds(1000),
+        std::chrono::milliseconds(2000),  std::chrono::milliseconds(5000),
         std::chrono::milliseconds(10000), std::chrono::milliseconds(30000)};
 /* Then for as long as we serve: heals a table poisoned by somebody else. */
 inline constexpr std::chrono::seconds announce_refresh{60};

@@ -42,8 +42,7 @@ result<void> touch(const std::string &path) {
     char byte = 0;
     if (write(said, &code, sizeof(code)) == static_cast<ssize_t>(sizeof(code))) {
         /* Ends when the parent closes its side, whatever became of the parent. */
-        while (read(leave, &byte, 1) < 0 && errno == EINTR) {
-        }
+        while (read(leave, &byte, 1) < 0 && errno == EINTR) {}
     }
     _exit(0);
 }
@@ -123,8 +122,7 @@ result<void> make_namespaces(const ns_files &at, const std::string &nodename) {
         }
     }
     leave_w.reset();
-    while (waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
-    }
+    while (waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {}
     if (!r) {
         (void)unpin(at);
     }

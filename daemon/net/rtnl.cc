@@ -39,16 +39,25 @@ using cache_ptr = std::unique_ptr<nl_cache, freer<nl_cache_free>>;
 /* libnl's own codes, to errno's numbers. */
 int to_errno(int nl) {
     switch (-nl) {
-    case NLE_EXIST: return EEXIST;
+    case NLE_EXIST:
+        return EEXIST;
     case NLE_OBJ_NOTFOUND:
-    case NLE_NODEV: return ENODEV;
-    case NLE_NOADDR: return EADDRNOTAVAIL;
-    case NLE_PERM: return EPERM;
-    case NLE_BUSY: return EBUSY;
-    case NLE_NOMEM: return ENOMEM;
-    case NLE_OPNOTSUPP: return EOPNOTSUPP;
-    case NLE_RANGE: return ERANGE;
-    default: return EINVAL;
+    case NLE_NODEV:
+        return ENODEV;
+    case NLE_NOADDR:
+        return EADDRNOTAVAIL;
+    case NLE_PERM:
+        return EPERM;
+    case NLE_BUSY:
+        return EBUSY;
+    case NLE_NOMEM:
+        return ENOMEM;
+    case NLE_OPNOTSUPP:
+        return EOPNOTSUPP;
+    case NLE_RANGE:
+        return ERANGE;
+    default:
+        return EINVAL;
     }
 }
 
@@ -155,8 +164,8 @@ result<void> rtnl::add_vlan(const vlan_spec &spec) {
     }
     rc = rtnl_link_add(sk_.get(), link.get(), NLM_F_CREATE | NLM_F_EXCL);
     if (rc < 0) {
-        return nl_failure(rc, fmt::format("making the {} {}", ipvlan ? "ipvlan" : "macvlan",
-                                          spec.name));
+        return nl_failure(
+                rc, fmt::format("making the {} {}", ipvlan ? "ipvlan" : "macvlan", spec.name));
     }
     return {};
 }
@@ -247,7 +256,8 @@ result<void> rtnl::add_default_route(unsigned index, const ip_address &gateway) 
     rtnl_nexthop *hop = rtnl_route_nh_alloc();
     ip_address any;
     any.family = gateway.family;
-    nladdr_ptr everything = build(any, 0), via = build(gateway, static_cast<int>(gateway.size() * 8));
+    nladdr_ptr everything = build(any, 0),
+               via = build(gateway, static_cast<int>(gateway.size() * 8));
     if (!route || !hop || !everything || !via) {
         if (hop) {
             rtnl_route_nh_free(hop);

@@ -27,9 +27,9 @@ std::vector<sysctl> required_sysctls() {
         v4("rp_filter", "0");    /* a client may come by another way than ours back */
         v4("accept_redirects", "0");
         v6("accept_redirects", "0");
-        v6("accept_ra", "0");    /* addresses and routes are the group's configuration */
+        v6("accept_ra", "0"); /* addresses and routes are the group's configuration */
         v6("autoconf", "0");
-        v6("accept_dad", "0");   /* 1 s of tentative address at each takeover (kernel-notes 46) */
+        v6("accept_dad", "0"); /* 1 s of tentative address at each takeover (kernel-notes 46) */
         v6("dad_transmits", "0");
     }
     return out;

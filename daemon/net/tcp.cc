@@ -197,10 +197,10 @@ result<size_t> destroy_all() {
         }
     }
     if (first != 0) {
-        return fail(first, fmt::format("{} of {} TCP sockets were not destroyed: {}{}",
-                                       c.found.size() - gone, c.found.size(), strerror(first),
-                                       first == EOPNOTSUPP ? " (kernel without INET_DIAG_DESTROY)"
-                                                           : ""));
+        return fail(first,
+                    fmt::format("{} of {} TCP sockets were not destroyed: {}{}",
+                                c.found.size() - gone, c.found.size(), strerror(first),
+                                first == EOPNOTSUPP ? " (kernel without INET_DIAG_DESTROY)" : ""));
     }
     return gone;
 }

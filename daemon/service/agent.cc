@@ -174,7 +174,8 @@ void agent::on_message(json j) {
     if (j.value("op", "") == "stop") {
         /* What waits is not begun; and the link does not wait for what has. */
         for (const auto &waiting : queue_) {
-            finish(waiting.value("id", uint64_t{0}), fail(ECANCELED, "the service is being stopped"));
+            finish(waiting.value("id", uint64_t{0}),
+                   fail(ECANCELED, "the service is being stopped"));
         }
         queue_.clear();
         if (stopping_) {
@@ -372,9 +373,13 @@ result<std::string> agent::carry_out_step(const step &s) {
         announce_since_ = clock::now();
         return announce_now();
     }
-    case action::quiet: announcing_ = false; return std::string();
-    case action::release: return ask_release();
-    default: return in_child(s);
+    case action::quiet:
+        announcing_ = false;
+        return std::string();
+    case action::release:
+        return ask_release();
+    default:
+        return in_child(s);
     }
 }
 
@@ -475,9 +480,8 @@ void agent::report(const step &s, uint64_t id, clock::time_point begin, time_poi
 }
 
 std::string agent::look() {
-    auto c = child::spawn([&]() -> result<std::string> {
-        return observed_to_json(observe_now(ctx_));
-    });
+    auto c = child::spawn(
+            [&]() -> result<std::string> { return observed_to_json(observe_now(ctx_)); });
     if (!c) {
         return "";
     }
@@ -490,7 +494,9 @@ void agent::finish(uint64_t id, const result<void> &r) {
     if (gone_) {
         return;
     }
-    json j{{"done", id}, {"code", r.ok() ? 0 : r.error().code}, {"text", r.ok() ? "" : r.error().text}};
+    json j{{"done", id},
+           {"code", r.ok() ? 0 : r.error().code},
+           {"text", r.ok() ? "" : r.error().text}};
     /* Cancelled calls are not worth a look, and stop() is waiting. */
     if (r.ok() || r.error().code != ECANCELED) {
         j["now"] = look();
@@ -522,10 +528,9 @@ void agent::watch_helpers() {
         }
         const step again{action::helper_start, milliseconds(5000), on_failure::go_on, {name}};
         auto r = in_child(again);
-        (void)wire::send(ctl_.get(),
-                         {{"trouble", fmt::format("{} had died: {}", name,
-                                                  r.ok() ? *r : r.error().text)},
-                          {"code", r.ok() ? ECHILD : r.error().code}});
+        (void)wire::send(ctl_.get(), {{"trouble", fmt::format("{} had died: {}", name,
+                                                              r.ok() ? *r : r.error().text)},
+                                      {"code", r.ok() ? ECHILD : r.error().code}});
     }
 }
 

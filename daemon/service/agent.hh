@@ -69,7 +69,7 @@ private:
     context ctx_;
     net::unique_fd run_fd_, lock_;
     bool locked_ = false;
-    bool gone_ = false;  /* harpd's end is closed */
+    bool gone_ = false;     /* harpd's end is closed */
     bool stopping_ = false; /* a stop is being carried out: it is not stopped */
     bool stop_asked_ = false;
     std::atomic<int> *stop_flag_; /* the same, for children between two steps */

@@ -116,8 +116,7 @@ result<std::string> child::next() {
 }
 
 void child::finish() {
-    while (pid_ > 0 && waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
-    }
+    while (pid_ > 0 && waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {}
     pid_ = -1;
 }
 
@@ -139,8 +138,8 @@ std::string child::abandon() {
 kernel_place place_from_stack(std::string_view stack) {
     /* How one sleeps, not where. */
     static constexpr std::array<std::string_view, 6> scheduler = {
-            "__switch_to", "__schedule", "schedule", "schedule_timeout", "io_schedule",
-            "io_schedule_timeout"};
+            "__switch_to",      "__schedule",  "schedule",
+            "schedule_timeout", "io_schedule", "io_schedule_timeout"};
     kernel_place out;
     while (!stack.empty()) {
         const size_t end = std::min(stack.find('\n'), stack.size());
@@ -197,8 +196,7 @@ uint64_t start_time(pid_t pid) {
 }
 
 void reap_all() {
-    while (waitpid(-1, nullptr, WNOHANG) > 0) {
-    }
+    while (waitpid(-1, nullptr, WNOHANG) > 0) {}
 }
 
 } // namespace harp::service

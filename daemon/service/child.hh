@@ -51,8 +51,8 @@ private:
 
 /* Where in the kernel a process sleeps. */
 struct kernel_place {
-    bool known = false;  /* the kernel told */
-    std::string where;   /* the function that made it sleep; "" when it runs or is gone */
+    bool known = false;      /* the kernel told */
+    std::string where;       /* the function that made it sleep; "" when it runs or is gone */
     bool in_request = false; /* an nfsd thread: below svc_process() */
 };
 kernel_place place_of(pid_t pid);

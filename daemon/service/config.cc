@@ -31,10 +31,9 @@ constexpr std::chrono::seconds time_min{10}, time_max{3600};
  * the handles' identity (fsid, uuid), or means file systems harp does not have.
  */
 constexpr std::array<std::string_view, 16> plain_options = {
-        "ro",           "rw",           "root_squash", "no_root_squash", "all_squash",
-        "no_all_squash", "secure",       "insecure",    "secure_locks",   "insecure_locks",
-        "wdelay",       "no_wdelay",    "acl",         "no_acl",         "auth_nlm",
-        "no_auth_nlm"};
+        "ro",     "rw",       "root_squash",  "no_root_squash", "all_squash", "no_all_squash",
+        "secure", "insecure", "secure_locks", "insecure_locks", "wdelay",     "no_wdelay",
+        "acl",    "no_acl",   "auth_nlm",     "no_auth_nlm"};
 constexpr std::array<std::string_view, 3> valued_options = {"sec", "anonuid", "anongid"};
 /* Ours in any case; a person may write them. */
 constexpr std::array<std::string_view, 3> forced_options = {"sync", "no_subtree_check", "fsid=0"};
@@ -47,7 +46,8 @@ bool contains(const Array &a, std::string_view what) {
 /* Exports files separate by white space, '(' and ','; '\' and '#' mean something. */
 bool plain_word(std::string_view s) {
     return std::all_of(s.begin(), s.end(), [](char c) {
-        return c > ' ' && c < 0x7f && std::string_view("(),\\#\"'=").find(c) == std::string_view::npos;
+        return c > ' ' && c < 0x7f &&
+               std::string_view("(),\\#\"'=").find(c) == std::string_view::npos;
     });
 }
 

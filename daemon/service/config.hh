@@ -46,10 +46,10 @@ struct link_config {
 };
 
 struct nfsd_config {
-    unsigned threads = 32;                     /* kernel-notes 62 */
+    unsigned threads = 32;                                   /* kernel-notes 62 */
     std::vector<std::string> versions = {"3", "4.1", "4.2"}; /* of 3, 4.0, 4.1, 4.2 */
-    uint32_t max_block_size = 1024 * 1024;     /* kernel-notes 44: equal on both members */
-    std::chrono::seconds lease{10};            /* the kernel's floor is 10 s (kernel-notes 40) */
+    uint32_t max_block_size = 1024 * 1024; /* kernel-notes 44: equal on both members */
+    std::chrono::seconds lease{10};        /* the kernel's floor is 10 s (kernel-notes 40) */
     std::chrono::seconds grace{10};
     uint16_t port = 2049;
     uint16_t mountd_port = 20048;
@@ -63,7 +63,7 @@ struct config {
     std::string export_path; /* absolute; the harp mount's place, and the NFSv4 root */
     std::vector<export_client> clients;
     helper_backend helpers = helper_backend::systemd;
-    std::string run_dir = "/run/harp";     /* namespaces are pinned under run_dir/ns/GROUP */
+    std::string run_dir = "/run/harp";       /* namespaces are pinned under run_dir/ns/GROUP */
     std::string state_dir = "/var/lib/harp"; /* state_dir/GROUP/nfs is the group's /var/lib/nfs */
 
     bool has_version(std::string_view v) const;

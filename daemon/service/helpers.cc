@@ -118,8 +118,7 @@ public:
             leave_behind(name, argv);
         }
         int status = 0;
-        while (waitpid(middle, &status, 0) < 0 && errno == EINTR) {
-        }
+        while (waitpid(middle, &status, 0) < 0 && errno == EINTR) {}
         if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
             return fail(EIO, fmt::format("starting {} did not work", name));
         }
@@ -210,8 +209,9 @@ result<std::string> wait_ready(const context &ctx, helper_control &control, cons
             }
         }
         if (clock::now() >= end) {
-            return fail(ETIMEDOUT, fmt::format("{} {}", name, pid > 0 ? "runs but is of no use yet"
-                                                                      : "does not stay running"));
+            return fail(ETIMEDOUT, fmt::format("{} {}", name,
+                                               pid > 0 ? "runs but is of no use yet"
+                                                       : "does not stay running"));
         }
         std::this_thread::sleep_for(milliseconds(10));
     }

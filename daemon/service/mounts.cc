@@ -89,7 +89,8 @@ std::string unescape(std::string_view s) {
     std::string out;
     for (size_t i = 0; i < s.size(); i++) {
         if (s[i] == '\\' && i + 3 < s.size()) {
-            out += static_cast<char>((s[i + 1] - '0') << 6 | (s[i + 2] - '0') << 3 | (s[i + 3] - '0'));
+            out += static_cast<char>((s[i + 1] - '0') << 6 | (s[i + 2] - '0') << 3 |
+                                     (s[i + 3] - '0'));
             i += 3;
         } else {
             out += s[i];
@@ -201,12 +202,12 @@ result<std::string> do_mounts(const context &ctx) {
     if (auto r = ensure_mount(mark, "/proc/fs/nfsd", "nfsd", 0, ""); !r) {
         return r.error();
     }
-    if (auto r = ensure_mount(mark, "/run", "tmpfs", MS_NOSUID | MS_NODEV, "mode=755,size=16m"); !r) {
+    if (auto r = ensure_mount(mark, "/run", "tmpfs", MS_NOSUID | MS_NODEV, "mode=755,size=16m");
+        !r) {
         return r.error();
     }
-    for (const std::string &dir :
-         {std::string("/run/rpcbind"), std::string("/run/rpc_pipefs"), std::string("/run/lock"),
-          ctx.c->lower_path()}) {
+    for (const std::string &dir : {std::string("/run/rpcbind"), std::string("/run/rpc_pipefs"),
+                                   std::string("/run/lock"), ctx.c->lower_path()}) {
         if (auto r = make_dirs(dir, 0755); !r) {
             return r.error();
         }
@@ -251,7 +252,8 @@ result<std::string> do_mount_harp(const context &ctx) {
     }
     const auto o = split_mount_options(ctx.mount.options);
     const std::string lower = ctx.c->lower_path();
-    if (mount(lower.c_str(), point.c_str(), bind ? nullptr : "harp", bind ? static_cast<unsigned long>(MS_BIND) : o.flags,
+    if (mount(lower.c_str(), point.c_str(), bind ? nullptr : "harp",
+              bind ? static_cast<unsigned long>(MS_BIND) : o.flags,
               o.data.empty() || bind ? nullptr : o.data.c_str()) < 0) {
         return errno_failure(fmt::format("mounting harp at {} (the kernel log says more)", point));
     }

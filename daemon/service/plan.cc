@@ -74,37 +74,68 @@ std::vector<std::string> texts(const List &list) {
 
 std::string_view name_of(action a) {
     switch (a) {
-    case action::modules: return "modules";
-    case action::namespaces: return "namespaces";
-    case action::mounts: return "mounts";
-    case action::loopback: return "loopback";
-    case action::sysctls: return "sysctls";
-    case action::link: return "link";
-    case action::helper_start: return "helper-start";
-    case action::mount_lower: return "mount-lower";
-    case action::mount_harp: return "mount-harp";
-    case action::exports: return "exports";
-    case action::nfsd_settle: return "nfsd-settle";
-    case action::nfsd_setup: return "nfsd-setup";
-    case action::nfsd_listen: return "nfsd-listen";
-    case action::nfsd_threads: return "nfsd-threads";
-    case action::link_up: return "link-up";
-    case action::addresses: return "addresses";
-    case action::routes: return "routes";
-    case action::announce: return "announce";
-    case action::tickle: return "tickle";
-    case action::quiet: return "quiet";
-    case action::link_down: return "link-down";
-    case action::destroy_sockets: return "destroy-sockets";
-    case action::release: return "release";
-    case action::exports_flush: return "exports-flush";
-    case action::nfsd_drain: return "nfsd-drain";
-    case action::nfsd_stop: return "nfsd-stop";
-    case action::helper_stop: return "helper-stop";
-    case action::umount_harp: return "umount-harp";
-    case action::umount_lower: return "umount-lower";
-    case action::link_remove: return "link-remove";
-    case action::namespaces_remove: return "namespaces-remove";
+    case action::modules:
+        return "modules";
+    case action::namespaces:
+        return "namespaces";
+    case action::mounts:
+        return "mounts";
+    case action::loopback:
+        return "loopback";
+    case action::sysctls:
+        return "sysctls";
+    case action::link:
+        return "link";
+    case action::helper_start:
+        return "helper-start";
+    case action::mount_lower:
+        return "mount-lower";
+    case action::mount_harp:
+        return "mount-harp";
+    case action::exports:
+        return "exports";
+    case action::nfsd_settle:
+        return "nfsd-settle";
+    case action::nfsd_setup:
+        return "nfsd-setup";
+    case action::nfsd_listen:
+        return "nfsd-listen";
+    case action::nfsd_threads:
+        return "nfsd-threads";
+    case action::link_up:
+        return "link-up";
+    case action::addresses:
+        return "addresses";
+    case action::routes:
+        return "routes";
+    case action::announce:
+        return "announce";
+    case action::tickle:
+        return "tickle";
+    case action::quiet:
+        return "quiet";
+    case action::link_down:
+        return "link-down";
+    case action::destroy_sockets:
+        return "destroy-sockets";
+    case action::release:
+        return "release";
+    case action::exports_flush:
+        return "exports-flush";
+    case action::nfsd_drain:
+        return "nfsd-drain";
+    case action::nfsd_stop:
+        return "nfsd-stop";
+    case action::helper_stop:
+        return "helper-stop";
+    case action::umount_harp:
+        return "umount-harp";
+    case action::umount_lower:
+        return "umount-lower";
+    case action::link_remove:
+        return "link-remove";
+    case action::namespaces_remove:
+        return "namespaces-remove";
     }
     return "?";
 }
@@ -140,8 +171,9 @@ plan plan_prepare(const config &c) {
     p.push_back(make(action::modules, helper_deadline,
                      {"nfsd", c.link.mode == mac_mode::own ? "ipvlan" : "macvlan", "tcp_diag"},
                      on_failure::go_on));
-    p.push_back(make(action::namespaces, quick,
-                     {fmt::format("{}/ns/{}", c.run_dir, c.group), fmt::format("uts {}", c.group)}));
+    p.push_back(
+            make(action::namespaces, quick,
+                 {fmt::format("{}/ns/{}", c.run_dir, c.group), fmt::format("uts {}", c.group)}));
     p.push_back(make(action::mounts, slow,
                      {fmt::format("{}/{}/nfs at /var/lib/nfs", c.state_dir, c.group),
                       "tmpfs at /run", "rpc_pipefs at /run/rpc_pipefs", "nfsd at /proc/fs/nfsd"}));
@@ -176,7 +208,8 @@ plan plan_umount(const config &c, milliseconds deadline) {
 
 plan plan_start(const config &c, const start_args &args) {
     plan p;
-    p.push_back(make(action::helper_start, helper_deadline, helpers_of(c))); /* that run: nothing to do */
+    p.push_back(make(action::helper_start, helper_deadline,
+                     helpers_of(c))); /* that run: nothing to do */
     p.push_back(make(action::exports, quick, {exports_table(c)}));
     p.push_back(make(action::nfsd_settle, slow));
     p.push_back(make(action::nfsd_setup, quick,
@@ -185,9 +218,9 @@ plan plan_start(const config &c, const start_args &args) {
                       fmt::format("nfsv4leasetime {}", c.nfsd.lease.count()),
                       fmt::format("nfsv4gracetime {}", c.nfsd.grace.count())}));
     /* Before the link: a client's SYN must find a listener, a RST makes it back off. */
-    p.push_back(make(action::nfsd_listen, quick,
-                     {fmt::format("tcp 0.0.0.0:{}", c.nfsd.port),
-                      fmt::format("tcp [::]:{}", c.nfsd.port)}));
+    p.push_back(make(
+            action::nfsd_listen, quick,
+            {fmt::format("tcp 0.0.0.0:{}", c.nfsd.port), fmt::format("tcp [::]:{}", c.nfsd.port)}));
     p.push_back(make(action::nfsd_threads, slow, {fmt::format("{}", c.nfsd.threads)}));
     p.push_back(make(action::link_up, quick, {net::group_link}));
     p.push_back(make(action::addresses, quick, texts(c.link.addresses)));
@@ -262,8 +295,12 @@ std::vector<std::string> helper_argv(const config &c, const std::string &helper)
     if (helper == "nfsdcld") {
         return {"/usr/sbin/nfsdcld", "-F"};
     }
-    std::vector<std::string> argv{"/usr/sbin/rpc.mountd", "-F", "--port",
-                                  fmt::format("{}", c.nfsd.mountd_port), "-N", "2"};
+    std::vector<std::string> argv{"/usr/sbin/rpc.mountd",
+                                  "-F",
+                                  "--port",
+                                  fmt::format("{}", c.nfsd.mountd_port),
+                                  "-N",
+                                  "2"};
     if (!c.serves_v3()) {
         argv.insert(argv.end(), {"-N", "3"}); /* and so nothing is registered with rpcbind */
     }

@@ -55,7 +55,7 @@ enum class action {
 };
 
 enum class on_failure {
-    end, /* of the operation: what comes later would be wrong or useless */
+    end,   /* of the operation: what comes later would be wrong or useless */
     go_on, /* reported, and the rest is done nevertheless */
 };
 
@@ -85,8 +85,8 @@ std::string_view name_of(action a);
 std::string to_text(const plan &p);
 
 /* Of the pure sort too: what exactly is written where. */
-std::string versions_line(const config &c);    /* for /proc/fs/nfsd/versions */
-std::string exports_table(const config &c);    /* for /var/lib/nfs/etab */
+std::string versions_line(const config &c); /* for /proc/fs/nfsd/versions */
+std::string exports_table(const config &c); /* for /var/lib/nfs/etab */
 std::vector<std::string> helper_argv(const config &c, const std::string &helper);
 std::string helper_environment(const config &c); /* what the units read */
 

@@ -57,10 +57,10 @@ struct observed {
     bool lower_mounted = false;
     bool harp_mounted = false;
     bool link_up = false;
-    bool addresses = false;   /* all of them are on the link */
-    unsigned threads = 0;     /* nfsd's */
-    unsigned stuck = 0;       /* nfsd threads that did not come back when stopping */
-    std::string stuck_where;  /* "pid 812: __sb_start_write" */
+    bool addresses = false;           /* all of them are on the link */
+    unsigned threads = 0;             /* nfsd's */
+    unsigned stuck = 0;               /* nfsd threads that did not come back when stopping */
+    std::string stuck_where;          /* "pid 812: __sb_start_write" */
     std::vector<std::string> helpers; /* running */
 };
 
@@ -87,8 +87,8 @@ struct hooks {
 };
 
 struct mount_args {
-    std::string source;  /* a device; for mount_harp ignored: the lower's mount point is used */
-    std::string type;    /* "ext4", "xfs"; mount_harp: "", or "bind" to show the bare lower (tests) */
+    std::string source; /* a device; for mount_harp ignored: the lower's mount point is used */
+    std::string type; /* "ext4", "xfs"; mount_harp: "", or "bind" to show the bare lower (tests) */
     std::string options; /* "group=g1,member=0,region=…" or "" */
 };
 

@@ -44,8 +44,7 @@ result<std::string> do_modules(const step &s) {
         if (posix_spawn(&pid, "/sbin/modprobe", nullptr, nullptr, argv, envp) != 0) {
             return fail(ENOENT, "modprobe is not there");
         }
-        while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
-        }
+        while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {}
         /* Built in, or not needed after all: what needs it says so better. */
         text += fmt::format("{}{}{}", text.empty() ? "" : ", ", module,
                             status == 0 ? "" : " not loaded");
@@ -180,16 +179,16 @@ result<std::string> do_link(const context &ctx) {
     net::vlan_spec spec;
     spec.name = net::group_link;
     spec.parent = (*parent)->index;
-    spec.kind = l.mode == mac_mode::own              ? net::vlan_kind::ipvlan_l2
+    spec.kind = l.mode == mac_mode::own             ? net::vlan_kind::ipvlan_l2
                 : l.macvlan == macvlan_mode::bridge ? net::vlan_kind::macvlan_bridge
                                                     : net::vlan_kind::macvlan_private;
     spec.mac = l.mac;
     spec.netns = ns->get();
     if (auto made = here->add_vlan(spec); !made) {
-        return fail(made.error().code,
-                    fmt::format("{}{}", made.error().text,
-                                made.error().code == EOPNOTSUPP ? " (does this kernel have it?)"
-                                                                : ""));
+        return fail(
+                made.error().code,
+                fmt::format("{}{}", made.error().text,
+                            made.error().code == EOPNOTSUPP ? " (does this kernel have it?)" : ""));
     }
     return fmt::format("made{}{}", wrong.empty() ? "" : " anew, for ", wrong) +
            ((*parent)->up ? "" : fmt::format("; its parent {} is down", l.parent));
@@ -329,29 +328,51 @@ bool takes_down(action a) {
 
 result<std::string> inside(const context &ctx, const step &s, int host_lock) {
     switch (s.what) {
-    case action::mounts: return do_mounts(ctx);
-    case action::loopback: return do_loopback();
-    case action::sysctls: return do_sysctls();
-    case action::mount_lower: return do_mount_lower(ctx);
-    case action::mount_harp: return do_mount_harp(ctx);
-    case action::exports: return do_exports(ctx);
-    case action::nfsd_settle: return do_nfsd_settle(ctx);
-    case action::nfsd_setup: return do_nfsd_setup(ctx);
-    case action::nfsd_listen: return do_nfsd_listen(ctx);
-    case action::nfsd_threads: return do_nfsd_threads(ctx, host_lock);
-    case action::link_up: return set_link(true);
-    case action::addresses: return do_addresses(*ctx.c);
-    case action::routes: return do_routes(*ctx.c);
-    case action::tickle: return counted(net::tickle(ctx.start.clients), "clients");
-    case action::link_down: return set_link(false);
-    case action::destroy_sockets: return counted(net::destroy_all(), "sockets");
-    case action::exports_flush: return do_exports_flush();
-    case action::nfsd_drain: return do_nfsd_drain(ctx, s.deadline);
-    case action::nfsd_stop: return do_nfsd_stop(ctx);
+    case action::mounts:
+        return do_mounts(ctx);
+    case action::loopback:
+        return do_loopback();
+    case action::sysctls:
+        return do_sysctls();
+    case action::mount_lower:
+        return do_mount_lower(ctx);
+    case action::mount_harp:
+        return do_mount_harp(ctx);
+    case action::exports:
+        return do_exports(ctx);
+    case action::nfsd_settle:
+        return do_nfsd_settle(ctx);
+    case action::nfsd_setup:
+        return do_nfsd_setup(ctx);
+    case action::nfsd_listen:
+        return do_nfsd_listen(ctx);
+    case action::nfsd_threads:
+        return do_nfsd_threads(ctx, host_lock);
+    case action::link_up:
+        return set_link(true);
+    case action::addresses:
+        return do_addresses(*ctx.c);
+    case action::routes:
+        return do_routes(*ctx.c);
+    case action::tickle:
+        return counted(net::tickle(ctx.start.clients), "clients");
+    case action::link_down:
+        return set_link(false);
+    case action::destroy_sockets:
+        return counted(net::destroy_all(), "sockets");
+    case action::exports_flush:
+        return do_exports_flush();
+    case action::nfsd_drain:
+        return do_nfsd_drain(ctx, s.deadline);
+    case action::nfsd_stop:
+        return do_nfsd_stop(ctx);
     case action::umount_harp:
-    case action::umount_lower: return do_umount(s.detail.at(0), s.deadline);
-    case action::link_remove: return do_link_remove();
-    default: return fail(ENOSYS, fmt::format("{} is not a step of its own", name_of(s.what)));
+    case action::umount_lower:
+        return do_umount(s.detail.at(0), s.deadline);
+    case action::link_remove:
+        return do_link_remove();
+    default:
+        return fail(ENOSYS, fmt::format("{} is not a step of its own", name_of(s.what)));
     }
 }
 
@@ -367,8 +388,10 @@ bool is_inside(action a) {
     case action::namespaces_remove:
     case action::announce:
     case action::quiet:
-    case action::release: return false;
-    default: return true;
+    case action::release:
+        return false;
+    default:
+        return true;
     }
 }
 
@@ -391,13 +414,20 @@ void carry_out_inside(const context &ctx, std::span<const step> steps,
 
 result<std::string> carry_out(const context &ctx, const step &s) {
     switch (s.what) {
-    case action::modules: return do_modules(s);
-    case action::namespaces: return do_namespaces(ctx);
-    case action::link: return do_link(ctx);
-    case action::helper_start: return do_helpers_start(ctx, s);
-    case action::helper_stop: return do_helper_stop(ctx, s.detail.at(0), s.deadline);
-    case action::namespaces_remove: return do_namespaces_remove(ctx);
-    default: break;
+    case action::modules:
+        return do_modules(s);
+    case action::namespaces:
+        return do_namespaces(ctx);
+    case action::link:
+        return do_link(ctx);
+    case action::helper_start:
+        return do_helpers_start(ctx, s);
+    case action::helper_stop:
+        return do_helper_stop(ctx, s.detail.at(0), s.deadline);
+    case action::namespaces_remove:
+        return do_namespaces_remove(ctx);
+    default:
+        break;
     }
     result<std::string> r = fail(ECHILD, "nothing was done");
     carry_out_inside(ctx, std::span(&s, 1), [&](const result<std::string> &one) {
@@ -412,8 +442,8 @@ namespace {
 bool has_all(net::rtnl &nl, unsigned index, const std::vector<net::ip_prefix> &wanted) {
     const auto present = nl.addresses(index);
     return present.ok() && std::all_of(wanted.begin(), wanted.end(), [&](const auto &p) {
-        return std::find(present->begin(), present->end(), p) != present->end();
-    });
+               return std::find(present->begin(), present->end(), p) != present->end();
+           });
 }
 
 } // namespace
@@ -438,8 +468,8 @@ observed observe_now(const context &ctx) {
     const auto harp = mounted_at(ctx.c->export_path);
     o.lower_mounted = lower.ok();
     /* The host may have something of its own there; a "bind" shows the lower itself. */
-    o.harp_mounted = harp.ok() && (harp->type == "harp" ||
-                                   (lower.ok() && harp->source == lower->source));
+    o.harp_mounted = harp.ok() &&
+                     (harp->type == "harp" || (lower.ok() && harp->source == lower->source));
     if (auto nl = net::rtnl::open(); nl.ok()) {
         auto link = group_link(*nl);
         o.prepared = o.prepared && link.ok();
@@ -458,10 +488,14 @@ observed observe_now(const context &ctx) {
 }
 
 std::string observed_to_json(const observed &o) {
-    return json{{"prepared", o.prepared},     {"lower_mounted", o.lower_mounted},
-                {"harp_mounted", o.harp_mounted}, {"link_up", o.link_up},
-                {"addresses", o.addresses},   {"threads", o.threads},
-                {"stuck", o.stuck},           {"stuck_where", o.stuck_where},
+    return json{{"prepared", o.prepared},
+                {"lower_mounted", o.lower_mounted},
+                {"harp_mounted", o.harp_mounted},
+                {"link_up", o.link_up},
+                {"addresses", o.addresses},
+                {"threads", o.threads},
+                {"stuck", o.stuck},
+                {"stuck_where", o.stuck_where},
                 {"helpers", o.helpers}}
             .dump();
 }

@@ -58,7 +58,7 @@ struct process {
     std::string text;
 
     void pump(int ms) {
-        struct pollfd p {out.get(), POLLIN, 0};
+        pollfd p{out.get(), POLLIN, 0};
         if (poll(&p, 1, ms) > 0) {
             char buf[4096];
             ssize_t n = read(out.get(), buf, sizeof(buf));
@@ -120,7 +120,8 @@ protected:
             t += fmt::format("[[member]]\nname = \"{}\"\nrole = \"{}\"\n"
                              "addresses = [\"127.0.9.{}\"]\ncontrol_port = {}\nrecord_port = {}\n",
                              name(i), roles[i], i + 1, port, port);
-            t += i < 2 ? "lower = { device = \"/dev/none\", type = \"ext4\" }\nregion = \"mem:4M\"\n"
+            t += i < 2 ? "lower = { device = \"/dev/none\", type = \"ext4\" }\nregion = "
+                         "\"mem:4M\"\n"
                        : "log_size = \"16M\"\n";
         }
         return t + "[service]\naddresses = [\"10.9.9.9/24\"]\nparent = \"lo\"\n"

@@ -89,7 +89,8 @@ TEST(config, every_complaint_names_file_and_line_what_was_found_and_expected) {
     struct {
         const char *from, *to, *said;
     } cases[] = {
-            {"promise_ms = 1000", "promise_ms = \"x\"", "g.toml:3: promise_ms: found 'x', expected a "},
+            {"promise_ms = 1000", "promise_ms = \"x\"",
+             "g.toml:3: promise_ms: found 'x', expected a "},
             {"promise_ms = 1000", "promise_ms = 50", "g.toml:3: promise_ms: found the number 50"},
             {"detect_ms = 1500", "detect_ms = 500",
              "g.toml:4: detect_ms: found 500, expected at least promise_ms (1000)"},

@@ -28,7 +28,8 @@ TEST(status, a_healthy_group_is_seen_at_a_glance) {
               "  MEMBER  MADE AS  IN VIEW 4        TOP/CP/AP/LB    HEARD\n"
               "  alpha   primary  primary, serves  120/120/119/80  here\n"
               "  beta    backup   backup           120/118/118/80  12 ms ago\n"
-              "  gamma   witness  -                -               14 ms ago (1 of 2 networks silent)\n"
+              "  gamma   witness  -                -               14 ms ago (1 of 2 networks "
+              "silent)\n"
               "  service:     link up, addresses set, 32 nfsd threads\n"
               "  log:         1.0 MiB of 64.0 MiB in memmap\n");
 }
@@ -39,9 +40,9 @@ TEST(status, what_is_wrong_is_said_with_what_to_do) {
         "service":{"state":"off","trouble":"nfsd did not start"},
         "replica":{"trouble":"no replica in the kernel yet"}}]})",
                                  "");
-    for (const char *said : {"not serving: beta is silent", "trouble:     nfsd did not start",
-                             "replica:     no replica", "beware:      any",
-                             "do:          start harpd on beta"}) {
+    for (const char *said :
+         {"not serving: beta is silent", "trouble:     nfsd did not start",
+          "replica:     no replica", "beware:      any", "do:          start harpd on beta"}) {
         EXPECT_NE(t.find(said), std::string::npos) << said << "\n" << t;
     }
 }

@@ -15,9 +15,9 @@ TEST(net_address, mac_round_trip) {
 }
 
 TEST(net_address, bad_macs_are_refused) {
-    for (const char *text : {"", "02:48:41:0a:ff", "02:48:41:0a:ff:0", "02-48-41-0a-ff-01",
-                             "02:48:41:0a:ff:0g", "02:48:41:0a:ff:01:", "01:48:41:0a:ff:01",
-                             "00:00:00:00:00:00", "ff:ff:ff:ff:ff:ff"}) {
+    for (const char *text :
+         {"", "02:48:41:0a:ff", "02:48:41:0a:ff:0", "02-48-41-0a-ff-01", "02:48:41:0a:ff:0g",
+          "02:48:41:0a:ff:01:", "01:48:41:0a:ff:01", "00:00:00:00:00:00", "ff:ff:ff:ff:ff:ff"}) {
         EXPECT_FALSE(parse_mac(text).ok()) << text;
     }
 }

@@ -47,7 +47,8 @@ TEST(net_frames, neighbour_advertisement) {
     const auto f = neighbour_advertisement(mac, a);
     ASSERT_EQ(f.size(), 86u);
     EXPECT_EQ(hex(std::span(f).first(22)), "333300000001024841000001"
-                                           "86dd60000000002" "03aff");
+                                           "86dd60000000002"
+                                           "03aff");
     EXPECT_EQ(hex(std::span(f).subspan(22, 32)), "20010db8000000000000000000000010"
                                                  "ff020000000000000000000000000001");
     EXPECT_EQ(hex(std::span(f).subspan(54, 2)), "8800");
@@ -81,7 +82,8 @@ TEST(net_frames, tickle_is_a_lone_valid_ack) {
     EXPECT_EQ(hex(std::span(p).subspan(20, 4)), "08010321");
     EXPECT_EQ(hex(std::span(p).subspan(24, 10)), "00000000000000005010");
 
-    const connection c6{parse_ip("2001:db8::10").value(), 2049, parse_ip("2001:db8::7").value(), 801};
+    const connection c6{parse_ip("2001:db8::10").value(), 2049, parse_ip("2001:db8::7").value(),
+                        801};
     const auto q = tickle_segment(c6);
     ASSERT_EQ(q.size(), 60u);
     EXPECT_EQ(ones_sum(std::span(q).subspan(8), 6 + 20), 0xffff);
@@ -115,7 +117,8 @@ TEST(net_frames, connections_survive_a_heartbeat) {
 TEST(net_frames, sysctl_names_stay_under_proc_sys) {
     EXPECT_EQ(sysctl_path("net.ipv4.conf.all.rp_filter").value(),
               "/proc/sys/net/ipv4/conf/all/rp_filter");
-    for (const char *name : {"", ".", "net..x", ".net", "net.", "net/../../etc/passwd", "net.x y"}) {
+    for (const char *name :
+         {"", ".", "net..x", ".net", "net.", "net/../../etc/passwd", "net.x y"}) {
         EXPECT_FALSE(sysctl_path(name).ok()) << name;
     }
     for (const auto &s : required_sysctls()) {

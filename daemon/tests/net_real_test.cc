@@ -88,8 +88,8 @@ protected:
         ASSERT_TRUE(parent.ok() && *parent);
         auto ns = open_netns(files_.net);
         ASSERT_TRUE(ns.ok());
-        auto added = here->add_vlan({group_link, (*parent)->index, vlan_kind::macvlan_bridge,
-                                     group_mac, ns->get()});
+        auto added = here->add_vlan(
+                {group_link, (*parent)->index, vlan_kind::macvlan_bridge, group_mac, ns->get()});
         ASSERT_TRUE(added.ok()) << added.error().text;
         auto r = within_netns(files_.net, []() -> result<void> {
             for (const auto &s : required_sysctls()) {
@@ -136,8 +136,8 @@ public:
         while (out.size() < n && poll(&p, 1, 300) > 0) {
             frame f(2048);
             const ssize_t size = recv(fd_.get(), f.data(), f.size(), 0);
-            if (size >= 12 && std::equal(group_mac.bytes.begin(), group_mac.bytes.end(),
-                                         f.begin() + 6)) {
+            if (size >= 12 &&
+                std::equal(group_mac.bytes.begin(), group_mac.bytes.end(), f.begin() + 6)) {
                 f.resize(static_cast<size_t>(size));
                 out.push_back(std::move(f));
             }
@@ -246,9 +246,8 @@ TEST_F(net_real, announcements_reach_the_wire_and_none_with_the_link_down) {
     for (const auto &f : frames) {
         EXPECT_NE(std::find(seen.begin(), seen.end(), f), seen.end());
     }
-    auto down = within_netns(files_.net, [&]() -> result<void> {
-        return rtnl::open()->set_up(index, false);
-    });
+    auto down = within_netns(files_.net,
+                             [&]() -> result<void> { return rtnl::open()->set_up(index, false); });
     ASSERT_TRUE(down.ok());
     (void)wire.take(100);
     EXPECT_FALSE(a->send(frames).ok());

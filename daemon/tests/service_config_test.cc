@@ -100,8 +100,9 @@ TEST(service_config, export_options_keep_the_promise) {
     EXPECT_EQ(export_options("").value(), "ro,root_squash,sync,no_subtree_check,fsid=0");
     EXPECT_EQ(export_options("rw,sync,no_subtree_check,fsid=0,anonuid=99,sec=sys").value(),
               "rw,anonuid=99,sec=sys,root_squash,sync,no_subtree_check,fsid=0");
-    for (const char *bad : {"rw,async", "subtree_check", "fsid=1", "fsid=root", "crossmnt", "nohide",
-                            "rw,,ro", "refer=/x@y", "pnfs", "mp", "anonuid=", "rw)(", "rw\n"}) {
+    for (const char *bad :
+         {"rw,async", "subtree_check", "fsid=1", "fsid=root", "crossmnt", "nohide", "rw,,ro",
+          "refer=/x@y", "pnfs", "mp", "anonuid=", "rw)(", "rw\n"}) {
         EXPECT_FALSE(export_options(bad).ok()) << bad;
     }
 }

@@ -179,8 +179,8 @@ TEST(vsr_decide, one_member_alone_makes_no_view) {
 }
 
 TEST(vsr_decide, the_first_view_is_primary_with_backup) {
-    auto d =
-            decide(input({vote_of(b_slot, 0, {}), vote_of(p_slot, 0, {}), vote_of(w_slot, 0, {})}));
+    auto d = decide(
+            input({vote_of(b_slot, 0, {}), vote_of(p_slot, 0, {}), vote_of(w_slot, 0, {})}));
     ASSERT_TRUE(d.ok());
     EXPECT_EQ(d->record.primary.slot, p_slot);
     EXPECT_EQ(d->record.backup.slot, b_slot);

@@ -61,8 +61,8 @@ public:
     bool log_survives() {
         view_t formed;
         for (slot_t s : {slot_p, slot_b, slot_w}) {
-            formed =
-                    std::max({formed, w_.at(s).disk.formed, w_.replica(s).report(w_.now()).formed});
+            formed = std::max(
+                    {formed, w_.at(s).disk.formed, w_.replica(s).report(w_.now()).formed});
         }
         for (slot_t s : {slot_p, slot_b, slot_w}) {
             auto r = w_.replica(s).report(w_.now());

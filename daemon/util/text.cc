@@ -63,15 +63,13 @@ std::string format_uuid(const uuid_bytes &u) {
 
 uint64_t random_u64() {
     uint64_t out = 0;
-    while (getrandom(&out, sizeof(out), 0) != sizeof(out)) {
-    }
+    while (getrandom(&out, sizeof(out), 0) != sizeof(out)) {}
     return out;
 }
 
 uuid_bytes random_uuid() {
     uuid_bytes out{};
-    while (getrandom(out.data(), out.size(), 0) != static_cast<ssize_t>(out.size())) {
-    }
+    while (getrandom(out.data(), out.size(), 0) != static_cast<ssize_t>(out.size())) {}
     out[6] = (out[6] & 0x0f) | 0x40;
     out[8] = (out[8] & 0x3f) | 0x80;
     return out;

@@ -73,15 +73,8 @@ member_state core::state() const {
 /* ---- start (S1, S2) ---- */
 
 core::impl::impl(config cfg, disk_state disk, const object_report &report, time_point_t now)
-    : cfg_(std::move(cfg)),
-      disk_(std::move(disk)),
-      durable_(disk_),
-      now_(now),
-      report_(report),
-      report_at_(now),
-      written_snapshot_(disk_),
-      wait_(cfg_.times.wait),
-      next_try_(now),
+    : cfg_(std::move(cfg)), disk_(std::move(disk)), durable_(disk_), now_(now), report_(report),
+      report_at_(now), written_snapshot_(disk_), wait_(cfg_.times.wait), next_try_(now),
       next_status_(now) {
     report_.log = tidy(report.log);
     if (disk_.group != cfg_.group || disk_.self != cfg_.self || disk_.members != cfg_.members) {

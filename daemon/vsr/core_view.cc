@@ -469,8 +469,8 @@ void core::impl::on_fact(const watermarks &fact) {
     time_point_t entered = primary ? as<phase::primary>().entered : as<phase::backup>().entered;
     const auto &p = peers_[other.value()];
     time_point_t heard = std::max(entered, fact.partner_heard.value_or(entered));
-    bool still_adopting =
-            p.formed < r->view && fresh(other, now_) && now_ - entered < cfg_.times.give_up_adopt;
+    bool still_adopting = p.formed < r->view && fresh(other, now_) &&
+                          now_ - entered < cfg_.times.give_up_adopt;
     bool leaving = p.status.leaving && fresh(other, now_);
     bool was_silent = silent_;
     bool gone = leaving || (primary && fact.partner_no_control) ||

@@ -130,8 +130,8 @@ struct choice {
     std::string refused; /* why members were passed over, for a person */
 
     void refuse(const vote &v, std::string_view why) {
-        refused +=
-                fmt::format("{}{}: {}", refused.empty() ? "" : "; ", who(in, v.member).name, why);
+        refused += fmt::format("{}{}: {}", refused.empty() ? "" : "; ", who(in, v.member).name,
+                               why);
     }
 
     bool eligible(const vote &v, bool as_primary) {

@@ -68,8 +68,8 @@ void object::run(time_point_t now, token_t token, const cmd_attach &cmd) {
         found.header.wm = lb_;
         found.walked = {found.header.base, {}, lb_, {}};
         found.header.complete = cfg_.broken == broken_rule::fresh_region_complete;
-        found.header.formed =
-                cfg_.broken == broken_rule::fresh_region_complete ? cmd.formed : view_t();
+        found.header.formed = cfg_.broken == broken_rule::fresh_region_complete ? cmd.formed
+                                                                                : view_t();
         found.valid = true;
         if (auto r = store_.restart_at(found.header.base, {}); !r) {
             return refuse(now, token, refusal::failed, r.error().text);
