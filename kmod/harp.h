@@ -129,8 +129,10 @@ struct harp_replica_params {
 };
 
 /* ------------------------------------------------------------------ replica.c */
-/* Find or make; both return a reference. A second mount of a live replica with
- * other parameters is -EBUSY. */
+/*
+ * Find or make; both return a reference. A second mount of a live replica with
+ * other parameters is -EBUSY.
+ */
 struct harp_replica *harp_replica_mount(const struct harp_replica_params *p,
 					struct fs_context *fc_for_errors);
 struct harp_replica *harp_replica_find(const char *group, u8 member);
@@ -146,8 +148,10 @@ bool harp_is_primary(struct harp_replica *r);
  * -ESTALE after a release (G3).
  */
 int __must_check harp_enter(struct harp_replica *r);
-/* The same check without waiting unless the lease has lapsed: before an answer
- * from state leaves. Same returns. */
+/*
+ * The same check without waiting unless the lease has lapsed: before an answer
+ * from state leaves. Same returns.
+ */
 int __must_check harp_recheck(struct harp_replica *r);
 /*
  * Log a finished record (N1). Waits for space in the ring and for serving; holds
@@ -198,8 +202,10 @@ struct harp_node {
 /* Open/lay out the lower of a replica (tree, .harp/...); compare and load. */
 int __must_check harp_lower_open(struct harp_replica *r, bool init, struct fs_context *fc);
 void harp_lower_close(struct harp_replica *r);
-/* By fid: -ESTALE only for a fid known to be gone or never given; a lower error is
- * -ETIMEDOUT (kernel-notes 8). */
+/*
+ * By fid: -ESTALE only for a fid known to be gone or never given; a lower error is
+ * -ETIMEDOUT (kernel-notes 8).
+ */
 struct harp_node *harp_node_get(struct harp_replica *r, u64 fid);
 void harp_node_hold(struct harp_node *n);
 void harp_node_put(struct harp_node *n);

@@ -352,7 +352,7 @@ static const struct xattr_handler harp_xattr_handler = {
 };
 
 const struct xattr_handler * const harp_xattr_handlers[] = {
-	HARP_ACL_XATTR_HANDLERS
 	&harp_xattr_handler,
+	HARP_ACL_XATTR_HANDLERS
 	NULL
 };

@@ -45,6 +45,7 @@ enum harp_nl_cmd {
 	HARP_CMD_EVENT,
 	__HARP_CMD_MAX
 };
+
 #define HARP_CMD_MAX (__HARP_CMD_MAX - 1)
 
 enum harp_nl_role {
@@ -134,6 +135,7 @@ enum harp_nl_attr {
 	HARP_A_APPLYING_COUNT,	/* u32 */
 	__HARP_A_MAX
 };
+
 #define HARP_A_MAX (__HARP_A_MAX - 1)
 
 #endif /* _UAPI_LINUX_HARP_NETLINK_H */

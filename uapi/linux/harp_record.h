@@ -125,7 +125,7 @@ struct harp_sec_hdr {
 #define HARP_ROLE_OBJECT	1	/* what the operation is about */
 #define HARP_ROLE_DIR		2	/* (old) parent */
 #define HARP_ROLE_NEWDIR	3	/* new parent of a rename, when another */
-#define HARP_ROLE_REPLACED	4	/* the target a rename replaced, or the other of an exchange */
+#define HARP_ROLE_REPLACED	4	/* what a rename replaced, or an exchange's other */
 
 /* What became of an inode. */
 #define HARP_STATE_LIVE		0	/* has a name */
