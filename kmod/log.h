@@ -16,17 +16,12 @@
 #include <linux/types.h>
 #include <linux/uuid.h>
 #include <linux/wait.h>
+#include <linux/harp_netlink.h>
 #include "codec.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-enum harp_region_kind {
-	HARP_REGION_MEM,	/* plain memory: gone with the kernel; the mount says so */
-	HARP_REGION_MEMMAP,	/* a physical range kept free with memmap= */
-	HARP_REGION_RESERVE,	/* reserve_mem=, found by its label (Linux >= 6.12) */
-};
 
 /**
  * struct harp_region_spec - where a log lives (mount option region=)

@@ -68,6 +68,12 @@ enum harp_nl_event {
 	HARP_EVENT_LOG_HIGH,		/* fill passed the high mark, VALUE per cent */
 };
 
+enum harp_region_kind {
+	HARP_REGION_MEM,	/* plain memory: gone with the kernel; the mount says so */
+	HARP_REGION_MEMMAP,	/* a physical range kept free with memmap= */
+	HARP_REGION_RESERVE,	/* reserve_mem=, found by its label (Linux >= 6.12) */
+};
+
 /* Attributes; u64 unless said. */
 enum harp_nl_attr {
 	HARP_A_UNSPEC,
