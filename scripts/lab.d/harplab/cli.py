@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from . import commands, stock, up
-from .util import LabError
+from .util import LabError, ROOT
 
 
 def _usage(p: argparse.ArgumentParser, tail: str) -> str:
@@ -288,7 +288,7 @@ def _add_network(sub: argparse._SubParsersAction) -> None:
 
 def _dkms(args: argparse.Namespace) -> int:
     from . import dkms
-    print(dkms.build(args.kernel, args.source))
+    print(dkms.build(args.kernel, args.source or ROOT))
     return 0
 
 

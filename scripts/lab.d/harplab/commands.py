@@ -308,10 +308,11 @@ def status(args: argparse.Namespace) -> int:
     power = keeper.ask(lab, "status")
     states: dict[str, dict] = {}
 
-    def look(name: str) -> None:
-        states[name] = _node_state(lab, name, power[name])
+    def look(up: Lab, name: str) -> None:
+        states[name] = _node_state(up, name, power[name])
 
-    threads = [threading.Thread(target=look, args=(n,)) for n in lab.nodes]
+    threads = [threading.Thread(target=look, args=(lab, n))
+               for n in lab.nodes]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -115,11 +115,10 @@ def _build(source: Path, tree: Path, version: str, work: Path) -> None:
         shutil.rmtree(work / name_, ignore_errors=True)
 
 
-def build(release: str, source: Path | None = None) -> Path:
+def build(release: str, source: Path = ROOT) -> Path:
     """Directory with the module as dkms installed it."""
     need("mmdebstrap", "rsync", "unshare")
     need_root("building by dkms")
-    source = source or ROOT
     tree = build_tree()
     version = stock.kernel_version(release)
     for name in SOURCES:

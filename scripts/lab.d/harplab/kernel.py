@@ -93,7 +93,7 @@ def _build(kind: str, work: Path) -> None:
 
     _let_atomic_sleep_be_checked(tree)
     (tree / ".config").write_text("".join(p.read_text() for p in wanted))
-    make = ["make", "-C", tree, "ARCH=um"]
+    make = ["make", "-C", str(tree), "ARCH=um"]
     run([*make, "olddefconfig"], "configuring the kernel")
     _check_config(tree, wanted)
     jobs = f"-j{(os.cpu_count() or 1) + 1}"

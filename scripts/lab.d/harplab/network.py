@@ -74,7 +74,7 @@ def cuts(lab: Lab) -> list[tuple[str, str]]:
         "nft", "-j", "list", "set", "bridge", "lab", "cut"])))
     for item in data["nftables"]:
         if "set" in item:
-            return sorted(tuple(e["concat"])
+            return sorted((e["concat"][0], e["concat"][1])
                           for e in item["set"].get("elem", []))
     return []
 

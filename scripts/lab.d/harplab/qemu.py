@@ -73,8 +73,8 @@ def command(lab: Lab, node: Node, stock: Stock, initrd: Path,
         argv += _drive(f"disk{number}",
                        lab.directory / f"{node.name}.disk{number}",
                        "cache=writeback,discard=unmap")
-    for number, path in enumerate(node.images):
-        argv += _drive(f"image{number}", Path(path),
+    for number, image in enumerate(node.images):
+        argv += _drive(f"image{number}", Path(image),
                        "readonly=on,cache=unsafe,file.locking=off")
     for number, path in enumerate(lab.ports(node.name)):
         argv += ["-chardev", f"socket,id=p{number},path={path},server=on,"

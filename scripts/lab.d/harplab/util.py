@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import IO
 
 ROOT = Path(__file__).resolve().parents[3]
 LAB_D = ROOT / "scripts" / "lab.d"
@@ -158,10 +159,8 @@ def run(cmd: Sequence[str | Path], what: str, *, log: Path | None = None,
     if low_priority:
         argv = ["nice", "-n", "5", *argv]
     with contextlib.ExitStack() as stack:
-        if log:
-            out = stack.enter_context(open(log, "w+"))
-        else:
-            out = stack.enter_context(tempfile.TemporaryFile("w+"))
+        out: IO[str] = stack.enter_context(
+            open(log, "w+") if log else tempfile.TemporaryFile("w+"))
         if progress:
             stack.enter_context(Progress(what, detail))
         proc = subprocess.Popen(
@@ -181,7 +180,7 @@ def run(cmd: Sequence[str | Path], what: str, *, log: Path | None = None,
             where = f" (whole log: {log})" if log else ""
             raise LabError(f"{what}: {argv[0]} exited with "
                            f"{proc.returncode}{where}\n{tail}")
-        return text
+    return text
 
 
 def hash_of(*parts: str | bytes | Path) -> str:
