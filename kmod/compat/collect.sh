@@ -28,7 +28,7 @@ done
 	for r in "$@"; do
 		name=$(basename "$r" .probe)
 		case $name in always_*) continue ;; esac
-		macro=HARP_HAVE_$(echo "$name" | tr 'a-z' 'A-Z')
+		macro=HARP_HAVE_$(echo "$name" | tr '[:lower:]' '[:upper:]')
 		if [ "$(cat "$r")" = 1 ]; then
 			echo "#define $macro 1"
 		else

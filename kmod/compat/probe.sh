@@ -15,6 +15,7 @@ if ! "$@" -c -o "$result.o" "$source" >"$result.log" 2>&1; then
 fi
 rm -f "$result.o"
 
+# shellcheck disable=SC2013 # symbols have no blanks
 for symbol in $(sed -n 's/^ \* Needs-export: //p' "$source"); do
 	# A kernel tree without Module.symvers cannot tell; modpost will.
 	[ -s "$symvers" ] || continue

@@ -18,7 +18,7 @@ from typing import Any
 from one import (BASE, Ktap, Rig, Skip, difference, disks, make_fs, mount_lower, same_copies,
                  tree, umount, walk)
 from subject import (ACCESS, ACL_GROUP_OBJ, ACL_MASK, ACL_OTHER, ACL_USER, ACL_USER_OBJ,
-                     DEFAULT, EXCHANGE, MINIMAL, NAMED, NOREPLACE, USER, WHITEOUT, Op, Subject,
+                     DEFAULT, EXCHANGE, MINIMAL, NAMED, NOREPLACE, USER, Op, Subject,
                      acl, tick)
 
 LONG = "n" * 255

@@ -139,6 +139,7 @@ mkdir -p /mnt/c
 until_true 60 on c1 mount -t nfs -o vers=3,nolock,proto=tcp,port=2049,mountport=20048,timeo=50 \
 	10.77.0.100:/srv/data /mnt/c
 say "mounted"
+# shellcheck disable=SC2016 # the inner shell expands
 on c1 bash -c 'set -e; cd /mnt/c; mkdir d; for i in {1..50}; do echo "file $i" >d/f$i; done; ls d | wc -l'
 say "50 files are there"
 ctl n1 log show data -n 3
@@ -151,6 +152,7 @@ nodes_cut n1 n3
 nodes_cut n1 c1
 until_true 60 serves n2
 say "n2 serves"
+# shellcheck disable=SC2016
 on c1 bash -c 'set -e; cd /mnt/c; for i in {51..80}; do echo "file $i" >d/f$i; done; ls d | wc -l; for i in {1..80}; do [[ $(<d/f$i) == "file $i" ]]; done'
 say "80 files are there, all as written"
 ctl n2 status
