@@ -543,7 +543,7 @@ void witness::sync_main() {
         auto upto = log_->sync();
         std::lock_guard object_lock(object_mutex_);
         if (upto) {
-            object_.set_lb(*upto);
+            object_.set_lb(log_->fsynced()); /* a cut may have come between */
         } else {
             object_.store_failed(upto.error().text);
         }

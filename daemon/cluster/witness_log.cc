@@ -445,6 +445,11 @@ result<index_t> witness_log::sync() {
     return fsynced_;
 }
 
+index_t witness_log::fsynced() const {
+    std::lock_guard lock(mutex_);
+    return fsynced_;
+}
+
 bool witness_log::dirty() const {
     std::lock_guard lock(mutex_);
     return dirty_;

@@ -55,6 +55,7 @@ public:
     result<void> append(const uint8_t *bytes, size_t len);
     /* Everything appended before the call is durable when it returns; the new fsynced. */
     result<index_t> sync();
+    index_t fsynced() const;
     bool dirty() const;
 
     struct tail {

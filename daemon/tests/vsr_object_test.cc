@@ -559,6 +559,38 @@ TEST(vsr_object, a_witness_discards_nothing) {
     EXPECT_FALSE(r.obj.may_discard(index_t(1)));
 }
 
+TEST(vsr_object, a_witness_claims_no_more_durable_than_it_acks) {
+    rig r(slot_w);
+    r.enter_first(view_pw, role::backup);
+    auto got = r.obj.accept(r.now, r.batch(view_pw, 3));
+    ASSERT_TRUE(got);
+    r.obj.set_lb(index_t(4)); /* written and synced, not yet told to the object */
+    auto promise = r.beat(view_pw);
+    promise.prev = {index_t(4), view_pw.view};
+    promise.last = index_t(4);
+    auto beat = r.obj.accept(r.now, promise);
+    ASSERT_TRUE(beat);
+    EXPECT_EQ(beat->ack->n, index_t(1));
+    EXPECT_EQ(beat->ack->lb, index_t(1)) << "the primary drops a link that says otherwise";
+}
+
+TEST(vsr_object, what_a_witness_cut_is_not_durable_any_more) {
+    rig r(slot_w);
+    r.enter_first(view_pw, role::backup);
+    ASSERT_TRUE(r.take_batch(r.batch(view_pw, 5)));
+    r.obj.set_lb(index_t(6));
+    r.now += delta;
+    ASSERT_TRUE(r.fence(8, slot_p).ok);
+    auto next = record_of(8, slot_p, slot_w, 3, 4);
+    log_summary reach{index_t(1), {}, index_t(3), {{view_t(4), index_t(1)}}};
+    ASSERT_TRUE(r.adopt(next, reach, {index_t(3), view_t(4)}, 1).ok);
+    ASSERT_TRUE(r.run(cmd_enter{next, role::backup}).ok);
+    auto ack = r.take_batch(r.batch(next, 4));
+    ASSERT_TRUE(ack);
+    EXPECT_EQ(ack->n, index_t(8));
+    EXPECT_LE(ack->lb, index_t(3)) << "4 to 6 were written anew";
+}
+
 TEST(vsr_object, a_witness_process_that_is_killed_finds_its_log_whole) {
     rig r(slot_w);
     r.enter_first(view_pw, role::backup);

@@ -144,6 +144,13 @@ result<void> object::store_header() {
     return store_.store_header(header_);
 }
 
+/* The witness's LB is its file's (D2): it goes back with the file. */
+void object::forget_synced() {
+    if (is_witness()) {
+        lb_ = std::min(lb_, log_.top);
+    }
+}
+
 /* V6: lower wm, cut after the match point; or start afresh where nothing matches. */
 result<void> object::prepare_log(const cmd_adopt &cmd) {
     bool connected = cmd.keep_from <= cmd.match.index + 1 &&
@@ -157,6 +164,7 @@ result<void> object::prepare_log(const cmd_adopt &cmd) {
             return r;
         }
         log_ = cut_summary(log_, cmd.match.index);
+        forget_synced();
         return {};
     }
     auto anchor = view_at(cmd.what.reach, cmd.keep_from - 1);
@@ -168,6 +176,7 @@ result<void> object::prepare_log(const cmd_adopt &cmd) {
     header_.complete = false;
     header_.wm = cmd.keep_from - 1;
     log_ = {cmd.keep_from, *anchor, cmd.keep_from - 1, {}};
+    forget_synced();
     if (auto r = store_header(); !r) {
         return r;
     }
@@ -451,7 +460,8 @@ link_ack object::make_ack(time_point_t now, const link_records &rec) {
     ack.view = view_.view;
     ack.n = log_.top;
     ack.t = rec.t;
-    ack.lb = lb_;
+    /* The file's sync runs beside: it may have covered what is not acked yet. */
+    ack.lb = std::min(lb_, log_.top);
     ack.ap = ap_;
     ack.free_bytes = free_bytes_;
     ack.free_inodes = free_inodes_;
@@ -551,16 +561,18 @@ void object::on_leave(slot_t sender, incarnation_t inc, view_t view) {
 }
 
 void object::set_lb(index_t lb) {
-    lb_ = std::max(lb_, lb);
-    /* S2's LB note tells a new life of a data member where its lower stands. */
-    ap_ = std::max(ap_, lb_);
     if (is_witness()) {
-        ap_ = index_t();
+        /* D2: what was fsynced and then cut, and written anew, is not durable. */
+        lb_ = lb;
         if (header_.unsynced && !active() && lb_ >= log_.top) {
             header_.unsynced = false;
             (void)store_header();
         }
+        return;
     }
+    lb_ = std::max(lb_, lb);
+    /* S2's LB note tells a new life of a data member where its lower stands. */
+    ap_ = std::max(ap_, lb_);
 }
 
 void object::set_space(uint64_t bytes, uint64_t inodes) {

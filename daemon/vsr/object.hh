@@ -186,6 +186,7 @@ private:
     void finish_adoption(time_point_t now);
     result<void> store_header();
     bool promise_due(time_point_t now, const link_records &rec);
+    void forget_synced();
     link_ack make_ack(time_point_t now, const link_records &rec);
     result<void> check_records(const link_records &rec) const;
     bool lease_valid(time_point_t now) const noexcept { return now < lease_until_; }
