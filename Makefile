@@ -6,14 +6,14 @@ OUT	:= out
 STAGE	:= $(OUT)/stage
 KDIR	?= /lib/modules/$(shell uname -r)/build
 JOBS	?= $(shell nproc)
-RINGS	:= unit fuzz kunit vm cluster
+RINGS	:= style unit fuzz kunit vm cluster
 # What make check runs: rings that have passed as a whole on an otherwise idle machine.
 # The others are run by their own targets until they have.
 CHECKED	:= unit kunit
 VERSION	:= $(shell sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' dkms.conf)
 DKMS_SRC = $(DESTDIR)/usr/src/harp-$(VERSION)
 
-.PHONY: help all kmod daemon stage install dkms-install check $(RINGS:%=check-%) demo clean deps
+.PHONY: help all kmod daemon stage install dkms-install check $(RINGS:%=check-%) style demo clean deps
 
 help:
 	@echo 'make demo           three servers, a client, a panic in the middle of a copy'
@@ -61,6 +61,11 @@ check:
 check-unit check-fuzz: check-%:
 	@scripts/deps build test
 	@scripts/ring $*
+
+# What can be said without running anything: checkpatch, sparse, formats, documents.
+style check-style:
+	@scripts/deps build lab style
+	@scripts/ring style
 
 check-kunit:
 	@scripts/deps lab
