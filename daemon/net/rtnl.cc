@@ -193,7 +193,14 @@ result<void> rtnl::set_up(unsigned index, bool up) {
     } else {
         rtnl_link_unset_flags(change.get(), IFF_UP);
     }
-    if (const int rc = rtnl_link_change(sk_.get(), link.get(), change.get(), 0); rc < 0) {
+    const int rc = rtnl_link_change(sk_.get(), link.get(), change.get(), 0);
+    if (up && rc == -NLE_EXIST) {
+        /* macvlan_open() says EADDRINUSE, which libnl calls "Object exists". */
+        return fail(EADDRINUSE, fmt::format("setting link {} up: another interface on the same "
+                                            "parent is up with this MAC address",
+                                            index));
+    }
+    if (rc < 0) {
         return nl_failure(rc, fmt::format("setting link {} {}", index, up ? "up" : "down"));
     }
     return {};

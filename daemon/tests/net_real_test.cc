@@ -74,10 +74,21 @@ protected:
         ASSERT_TRUE(made.ok()) << made.error().text;
     }
 
+    /*
+     * The link first, as a teardown does: a namespace ends some time after its last
+     * user, and until then its link keeps the MAC address from the next one.
+     */
     void TearDown() override {
-        if (why_not.empty()) {
-            EXPECT_TRUE(unpin(files_).ok());
+        if (!why_not.empty()) {
+            return;
         }
+        auto r = within_netns(files_.net, []() -> result<void> {
+            auto nl = rtnl::open();
+            auto link = nl->find(group_link);
+            return link && *link ? nl->remove_link((*link)->index) : result<void>();
+        });
+        EXPECT_TRUE(r.ok()) << r.error().text;
+        EXPECT_TRUE(unpin(files_).ok());
     }
 
     /* The group's link, up, with addresses, as a takeover leaves it. */
@@ -205,6 +216,23 @@ TEST_F(net_real, the_link_carries_the_groups_mac_and_addresses_at_once) {
         return {};
     });
     EXPECT_TRUE(r.ok());
+}
+
+/* Another group was given the same MAC, or one that is being torn down still has it. */
+TEST_F(net_real, a_mac_that_is_taken_is_named_as_the_reason) {
+    bring_up();
+    auto here = rtnl::open();
+    auto own = open_netns("/proc/self/ns/net");
+    ASSERT_TRUE(here.ok() && own.ok());
+    const unsigned parent = (*here->find("v0"))->index;
+    ASSERT_TRUE(here->add_vlan({"second", parent, vlan_kind::macvlan_bridge, group_mac, own->get()})
+                        .ok());
+    const unsigned index = (*here->find("second"))->index;
+    auto up = here->set_up(index, true);
+    ASSERT_FALSE(up.ok());
+    EXPECT_EQ(up.error().code, EADDRINUSE);
+    EXPECT_NE(up.error().text.find("with this MAC address"), std::string::npos) << up.error().text;
+    EXPECT_TRUE(here->remove_link(index).ok());
 }
 
 TEST_F(net_real, what_is_not_there_is_said) {
