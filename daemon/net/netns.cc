@@ -6,11 +6,14 @@
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/sysinfo.h>
 #include <sys/vfs.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <optional>
 
 #include <fmt/format.h>
 
@@ -32,7 +35,14 @@ result<void> touch(const std::string &path) {
 }
 
 /* In the child: makes the namespaces, says so, and stays until they are pinned. */
-[[noreturn]] void hold_namespaces(int said, int leave, const std::string &nodename) {
+[[noreturn]] void hold_namespaces(int said, int leave, const std::string &nodename,
+                                  std::optional<unsigned> processor) {
+    if (processor) {
+        cpu_set_t one;
+        CPU_ZERO(&one);
+        CPU_SET(*processor, &one);
+        (void)sched_setaffinity(0, sizeof(one), &one); /* it is offline: as good as any other */
+    }
     int code = 0;
     if (unshare(CLONE_NEWNET | CLONE_NEWNS | CLONE_NEWUTS) < 0 ||
         mount("none", "/", nullptr, MS_REC | MS_SLAVE, nullptr) < 0 ||
@@ -87,7 +97,10 @@ result<void> make_pin_dir(const std::string &dir) {
     return {};
 }
 
-result<void> make_namespaces(const ns_files &at, const std::string &nodename) {
+namespace {
+
+result<void> make_namespaces_on(const ns_files &at, const std::string &nodename,
+                                std::optional<unsigned> processor) {
     int said[2], leave[2];
     if (pipe2(said, O_CLOEXEC) < 0) {
         return errno_failure("pipe");
@@ -104,7 +117,7 @@ result<void> make_namespaces(const ns_files &at, const std::string &nodename) {
     }
     if (pid == 0) {
         leave_w.reset();
-        hold_namespaces(said_w.get(), leave_r.get(), nodename);
+        hold_namespaces(said_w.get(), leave_r.get(), nodename, processor);
     }
     said_w.reset();
     int code = ECHILD;
@@ -125,6 +138,22 @@ result<void> make_namespaces(const ns_files &at, const std::string &nodename) {
     while (waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {}
     if (!r) {
         (void)unpin(at);
+    }
+    return r;
+}
+
+} // namespace
+
+/*
+ * The kernel pins a mount namespace only from one with a lower number (mnt_ns_loop();
+ * EINVAL), and since 6.18 each processor numbers namespaces from a share of its own. On
+ * the processor that numbered ours a later number is higher, so one of them will do.
+ */
+result<void> make_namespaces(const ns_files &at, const std::string &nodename) {
+    auto r = make_namespaces_on(at, nodename, std::nullopt);
+    const int processors = std::min(get_nprocs_conf(), CPU_SETSIZE);
+    for (int i = 0; i < processors && !r && r.error().code == EINVAL; i++) {
+        r = make_namespaces_on(at, nodename, static_cast<unsigned>(i));
     }
     return r;
 }

@@ -179,6 +179,47 @@ TEST_F(net_real, the_three_namespaces_are_new_and_pinned) {
     EXPECT_NE(if_nametoindex("v0"), 0u);
 }
 
+void run_on(int processor) {
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(static_cast<unsigned>(processor), &one);
+    ASSERT_EQ(sched_setaffinity(0, sizeof(one), &one), 0);
+}
+
+/* Linux 6.18: a namespace made later, on another processor, may have the lower number. */
+TEST_F(net_real, namespaces_are_pinned_whichever_processor_numbers_them) {
+    cpu_set_t all;
+    ASSERT_EQ(sched_getaffinity(0, sizeof(all), &all), 0);
+    std::vector<int> processors;
+    for (int i = 0; i < CPU_SETSIZE; i++) {
+        if (CPU_ISSET(static_cast<unsigned>(i), &all)) {
+            processors.push_back(i);
+        }
+    }
+    if (processors.size() < 2) {
+        GTEST_SKIP() << "one processor only";
+    }
+    const std::string dir = "/mnt/numbers";
+    mkdir(dir.c_str(), 0755);
+    for (auto [ours, theirs] :
+         {std::pair{processors[0], processors[1]}, std::pair{processors[1], processors[0]}}) {
+        const pid_t pid = fork();
+        if (pid == 0) {
+            run_on(ours);
+            bool ok = unshare(CLONE_NEWNS) == 0 && make_pin_dir(dir).ok();
+            run_on(theirs);
+            auto made = make_namespaces(ns_files::under(dir), "g2");
+            if (!made) {
+                fprintf(stderr, "%s\n", made.error().text.c_str());
+            }
+            _exit(ok && made && unpin(ns_files::under(dir)) ? 0 : 1);
+        }
+        int status = -1;
+        waitpid(pid, &status, 0);
+        EXPECT_EQ(status, 0) << "our namespace of processor " << ours << ", theirs of " << theirs;
+    }
+}
+
 TEST_F(net_real, a_pin_dir_is_made_once) {
     const std::string dir = "/mnt/again";
     mkdir(dir.c_str(), 0755);
