@@ -20,6 +20,9 @@ using namespace std::chrono_literals;
 /* systemd's status line and harpctl's signal: at most this often. */
 constexpr duration_t tell_interval = 200ms;
 
+/* Left for good: harpd.service does not start it again. */
+constexpr int left_status = 3;
+
 struct options {
     node_paths paths;
     std::string bus = "system";
@@ -106,7 +109,7 @@ int serve(const options &o) {
     auto term = l.on_signal(SIGTERM, [&] { l.quit(0); });
     auto intr = l.on_signal(SIGINT, [&] { l.quit(0); });
     /* Leaving for good, addresses and all, is a person's decision: `systemctl kill -s USR1`. */
-    auto leave = l.on_signal(SIGUSR1, [&] { (*n)->leave_all([&] { l.quit(0); }); });
+    auto leave = l.on_signal(SIGUSR1, [&] { (*n)->leave_all([&] { l.quit(left_status); }); });
     l.answer_watchdog();
     log_info("harpd {} on {}", HARP_VERSION, c->name);
     sd_notifyf(0, "READY=1\nSTATUS=%s", (*n)->headline().c_str());

@@ -465,6 +465,30 @@ TEST(vsr_core, nobody_proposes_while_another_answers_for_a_live_primary) {
     EXPECT_NE(m.c.status(m.now).why_not_serving.find("alfa serves"), std::string::npos);
 }
 
+TEST(vsr_core, a_witness_in_no_view_says_that_it_stands_by_and_who_serves) {
+    disk_state d = make_disk(slot_w);
+    d.inc = incarnation_t(1);
+    object_report found;
+    found.inc = incarnation_t(1);
+    one m(make_config(slot_w), d, found);
+    EXPECT_NE(m.c.status(m.now).headline.find("nobody serves"), std::string::npos);
+    status_beat p;
+    p.current_role = role::primary;
+    p.live_primary = slot_p;
+    p.live_view = view_t(8);
+    m.hear(slot_p, view_t(8), p);
+    status_beat b = p;
+    b.current_role = role::backup;
+    m.hear(slot_b, view_t(8), b);
+    auto s = m.c.status(m.now);
+    EXPECT_EQ(s.headline, "stands by: alfa serves");
+    EXPECT_EQ(s.why_not_serving, "") << "nothing is wrong";
+    EXPECT_EQ(s.view, view_t(8));
+    EXPECT_EQ(s.primary, slot_p);
+    EXPECT_EQ(s.backup, slot_b);
+    EXPECT_FALSE(s.serving);
+}
+
 TEST(vsr_core, nobody_proposes_when_nobody_is_heard) {
     one m = restarted_harpd(slot_b);
     m.pass(5s);

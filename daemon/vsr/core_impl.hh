@@ -230,6 +230,7 @@ private:
     void beat(std::optional<slot_t> only = std::nullopt, bool answer = false);
     bool fresh(slot_t slot, time_point_t now) const;
     std::string outside_reason(time_point_t now) const;
+    void tell_view(status_report &out, time_point_t now) const;
     std::string headline(time_point_t now) const;
     std::string not_survived(time_point_t now) const;
 

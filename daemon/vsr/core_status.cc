@@ -133,6 +133,11 @@ std::string core::impl::headline(time_point_t now) const {
         return fmt::format("restarted, and stays out of the group: its log of view {} is {}",
                            disk_.formed.value(), report_.intact ? "whole" : "not whole");
     case member_state::outside:
+        if (!me().is_data()) {
+            auto live = live_primary();
+            return live ? fmt::format("stands by: {} serves", who(*live).name)
+                        : "stands by: nobody serves";
+        }
         return disk_.formed ? "in no view" : "in no view yet: the group has never formed one";
     case member_state::proposing:
         return fmt::format("proposes view {}", as<phase::proposing>().view.value());
@@ -170,8 +175,11 @@ std::string core::impl::outside_reason(time_point_t now) const {
         }
     }
     if (auto live = live_primary()) {
-        return fmt::format("{} serves without this member; coming back is not in this version",
-                           who(*live).name);
+        /* A witness has no other place while both data members are in the view. */
+        return !me().is_data() ? std::string()
+                               : fmt::format("{} serves without this member; coming back is not in "
+                                             "this version",
+                                             who(*live).name);
     }
     if (heard == 0) {
         return "no other member is heard: " + others;
@@ -198,6 +206,29 @@ std::string core::impl::not_survived(time_point_t now) const {
     return out;
 }
 
+/* Outside of a view: the one that others are heard to be in, else the last formed. */
+void core::impl::tell_view(status_report &out, time_point_t now) const {
+    out.view = disk_.formed;
+    auto live = live_primary();
+    if (!live) {
+        return;
+    }
+    for (const auto &m : cfg_.members) {
+        const auto &p = peers_[m.slot.value()];
+        if (m.slot != cfg_.self && fresh(m.slot, now) && p.status.live_primary == live) {
+            out.view = std::max(out.view, p.status.live_view);
+        }
+    }
+    out.primary = live;
+    for (const auto &m : cfg_.members) {
+        const auto &p = peers_[m.slot.value()];
+        if (m.slot != cfg_.self && fresh(m.slot, now) && p.formed == out.view &&
+            p.status.current_role == role::backup) {
+            out.backup = m.slot;
+        }
+    }
+}
+
 status_report core::impl::status(time_point_t now) const {
     status_report out;
     out.state = state();
@@ -208,7 +239,7 @@ status_report core::impl::status(time_point_t now) const {
         out.primary = r->primary.slot;
         out.backup = r->backup.slot;
     } else {
-        out.view = disk_.formed;
+        tell_view(out, now);
     }
     out.serving = in<phase::primary>() && as<phase::primary>().serving && report_.lease_held;
     if (in<phase::failed>()) {
