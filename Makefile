@@ -18,6 +18,7 @@ DKMS_SRC = $(DESTDIR)/usr/src/harp-$(VERSION)
 help:
 	@echo 'make demo           three servers, a client, a panic in the middle of a copy'
 	@echo 'make check          rings $(CHECKED); make $(RINGS:%=check-%): one ring'
+	@echo 'make bench          the same work on knfsd sync, knfsd async and harp: a table, out/bench.json'
 	@echo 'make all            daemon and module (KDIR=… for another kernel)'
 	@echo 'make install        harpd, harpctl, units, policy, manual pages (DESTDIR=…)'
 	@echo 'make dkms-install   the module, by DKMS, for the running kernel'
@@ -80,6 +81,10 @@ demo:
 	@scripts/deps build lab
 	@$(MAKE) stage
 	@scripts/demo
+
+bench:
+	@scripts/deps lab
+	@selftests/bench/run
 
 clean:
 	rm -rf $(OUT)
