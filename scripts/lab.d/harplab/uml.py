@@ -32,11 +32,6 @@ BAD = re.compile(
     r"MAX_LOCKDEP_\w+ too low|BUG kmalloc|Segmentation fault in kernel|"
     r"unreferenced object")
 
-# User Mode Linux copies and walks whole kernel stacks, red zones of frames and
-# all, when a signal arrives: KASAN complains of the architecture, not of us.
-OWN_READS = re.compile(
-    r"BUG: KASAN: \S+ in (to_irq_stack|from_irq_stack|__get_wchan)\b")
-
 
 @dataclasses.dataclass
 class Run:
@@ -100,9 +95,7 @@ def _argv(run: Run, out: Path, tmp: Path, disks: list[Path],
             f"harplab.kmemleak={int(run.kmemleak)}"]
     argv += [f"ubd{n}={path}" for n, path in enumerate(disks, 1)]
     if run.kernel == "debug":
-        # multi_shot: a report of OWN_READS must not be the end; any other is
-        # found in the log all the same.
-        argv += ["hung_task_panic=1", "kasan_multi_shot"]
+        argv += ["hung_task_panic=1"]
     return argv + list(run.kernel_args)
 
 
@@ -138,8 +131,6 @@ def _complaints(log: Path) -> list[str]:
             if "suspicious RCU" in line and any(
                     "force_flush_all" in l for l in lines[number:number + 60]):
                 continue  # User Mode Linux's own, at the first fork
-            if OWN_READS.search(line):
-                continue
             block = lines[max(0, number - 3):number + 120]
             # "?" marks what merely lay on the stack.
             return [b for b in block if "] ? " not in b][:60]
