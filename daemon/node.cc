@@ -277,6 +277,12 @@ void node::probe(const config::group_config &g, slot_t self,
     std::string scratch = paths_.run_dir + "/probe";
     probe_worker_->run([this, m, scratch, done, name = config_.name] {
         auto r = cluster::probe_lower(m.device, m.fs_type, scratch);
+        auto region = config::region_bytes(m.region, read_file("/proc/cmdline").value_or(""));
+        if (r && region) {
+            (*r)["log region's bytes"] = fmt::format("{}", *region);
+        } else if (r) {
+            r = region.error();
+        }
         result<cluster::lower_traits> out = r ? r
                                               : result<cluster::lower_traits>(
                                                         fail(r.error().code,
@@ -414,7 +420,7 @@ void node::creation_probed(const std::shared_ptr<creation> &c) {
         std::string differ = cluster::compare_lowers(m[0].name, c->lowers[0], m[1].name,
                                                      c->lowers[1]);
         if (!differ.empty()) {
-            c->trouble = "the two lower file systems differ in what outcomes depend on: " + differ;
+            c->trouble = "the data members differ in what outcomes depend on: " + differ;
         }
     }
     if (!c->trouble.empty()) {

@@ -54,6 +54,7 @@ void read_data_member(table_reader &r, member_config &m, complaints &out,
         auto region = parse_region(text);
         if (region) {
             m.region = *region;
+            m.region.line = r.line("region");
         } else {
             r.wrong("region", region.error().text);
         }
@@ -93,10 +94,34 @@ std::optional<member_config> read_member(const node &n, complaints &out) {
             r.wrong("log_size", fmt::format("found '{}', expected a size from 16M", size));
         } else {
             m.log_size = *bytes;
+            m.log_size_line = r.line("log_size");
         }
     }
     r.finish();
     return m;
+}
+
+/*
+ * Of two rings the smaller would be full, and the link stand still, while the larger one's
+ * member sees no reason yet to write back. And a promoted witness takes the whole log a
+ * data member retains (V6). Behind a label's size harpd looks when it makes the group.
+ */
+void check_sizes(const group_config &g, complaints &out) {
+    const member_config &first = g.members[0], &second = g.members[1], &witness = g.members[2];
+    if (first.region.size != 0 && second.region.size != 0 &&
+        first.region.size != second.region.size) {
+        out.add(second.region.line,
+                fmt::format("region: found '{}', expected the size that member '{}' has in line "
+                            "{}, '{}'",
+                            second.region.text, first.name, first.region.line, first.region.text));
+    }
+    const region_config &larger = first.region.size < second.region.size ? second.region
+                                                                         : first.region;
+    if (witness.log_size_line != 0 && witness.log_size < larger.size) {
+        out.add(witness.log_size_line,
+                fmt::format("log_size: found {}, expected at least a data member's region, '{}'",
+                            format_size(witness.log_size), larger.text));
+    }
 }
 
 void read_members(table_reader &r, group_config &g, complaints &out) {
@@ -297,6 +322,30 @@ result<region_config> parse_region(std::string_view text) {
     return out;
 }
 
+/* reserve_mem=SIZE:ALIGNMENT:LABEL, the kernel's Documentation/admin-guide. */
+result<uint64_t> region_bytes(const region_config &region, std::string_view cmdline) {
+    if (region.what != region_config::kind::reserve) {
+        return region.size;
+    }
+    constexpr std::string_view key = "reserve_mem=";
+    for (size_t at = 0; at < cmdline.size();) {
+        size_t end = std::min(cmdline.find_first_of(" \n", at), cmdline.size());
+        std::string_view word = cmdline.substr(at, end - at);
+        at = end + 1;
+        if (!word.starts_with(key)) {
+            continue;
+        }
+        word.remove_prefix(key.size());
+        auto first = word.find(':'), last = word.rfind(':');
+        if (first != last && word.substr(last + 1) == region.label) {
+            return region_size(word.substr(0, first));
+        }
+    }
+    return fail(ENOENT, fmt::format("region '{}': the kernel was started without "
+                                    "reserve_mem=SIZE:ALIGNMENT:{}",
+                                    region.text, region.label));
+}
+
 result<group_config> read_group(const document &doc) {
     complaints out(doc.file);
     table_reader r(doc.root, "the file", out);
@@ -321,6 +370,7 @@ result<group_config> read_group(const document &doc) {
         table_reader s(*svc, "[service]", out);
         read_link(s, g, out);
     }
+    check_sizes(g, out);
     read_nfs(r.subtable("nfs", false), g, out);
     read_exports(r, g, out);
     r.finish();

@@ -23,6 +23,7 @@ struct region_config {
     uint64_t size = 0;  /* mem, memmap */
     std::string label;  /* reserve */
     std::string text;
+    uint32_t line = 0;
 };
 
 struct member_config {
@@ -39,6 +40,7 @@ struct member_config {
     std::string parent; /* interface under the group's link */
     /* The witness. */
     uint64_t log_size = 256u << 20;
+    uint32_t log_size_line = 0;
 
     bool is_data() const noexcept { return kind != vsr::member_kind::witness; }
 };
@@ -60,5 +62,7 @@ struct group_config {
 result<group_config> read_group(const document &doc);
 result<group_config> load_group(const std::string &path);
 result<region_config> parse_region(std::string_view text);
+/* Its bytes; a label's by the kernel's command line (/proc/cmdline). */
+result<uint64_t> region_bytes(const region_config &region, std::string_view cmdline);
 
 } // namespace harp::config

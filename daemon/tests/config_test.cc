@@ -107,6 +107,13 @@ TEST(config, every_complaint_names_file_and_line_what_was_found_and_expected) {
             {"mem:64M", "mem:1M", "g.toml:18: region: "},
             {"mem:64M", "disk:1M", "g.toml:18: region: found 'disk:1M', expected mem:SIZE"},
             {"memmap:0x20000000:64M", "memmap:0x20000001:64M", "multiple of 4096"},
+            {"mem:64M", "mem:32M",
+             "g.toml:18: region: found 'mem:32M', expected the size that member 'alpha' has in "
+             "line 11, 'memmap:0x20000000:64M'"},
+            {"mem:64M", "memmap:0x20000000:128M", "g.toml:18: region: found 'memmap:0x20000000:"},
+            {"log_size = \"64M\"", "log_size = \"63M\"",
+             "g.toml:24: log_size: found 63.0 MiB, expected at least a data member's region, "
+             "'memmap:0x20000000:64M'"},
             {"10.0.0.10/24", "10.0.0.10", "g.toml:27: addresses: "},
             {"\"4.2\"]", "\"5\"]", "g.toml:31: versions: found '5'"},
             {"rw,no_root_squash", "rw,async", "async"},
@@ -120,6 +127,28 @@ TEST(config, every_complaint_names_file_and_line_what_was_found_and_expected) {
         EXPECT_NE(complaint(c.from, c.to).find(c.said), std::string::npos)
                 << c.to << " gave: " << complaint(c.from, c.to);
     }
+}
+
+/* What the kernel calls reserved memory says nothing of its size. */
+TEST(config, the_size_behind_a_label_is_not_judged_here) {
+    EXPECT_EQ(complaint("mem:64M", "reserve:harp"), "accepted");
+}
+
+TEST(config, the_size_behind_a_label_is_the_command_lines) {
+    const std::string line =
+            "root=/dev/vda ro reserve_mem=16M:4096:other reserve_mem=64M:4096:harp "
+            "quiet\n";
+    auto label = parse_region("reserve:harp");
+    ASSERT_TRUE(label.ok());
+    EXPECT_EQ(region_bytes(*label, line).value_or(0), 64u << 20);
+    EXPECT_EQ(region_bytes(*parse_region("mem:8M"), line).value_or(0), 8u << 20);
+    auto none = region_bytes(*parse_region("reserve:nothing"), line);
+    ASSERT_FALSE(none.ok());
+    EXPECT_EQ(none.error().text, "region 'reserve:nothing': the kernel was started without "
+                                 "reserve_mem=SIZE:ALIGNMENT:nothing");
+    EXPECT_FALSE(region_bytes(*label, "").ok());
+    EXPECT_FALSE(region_bytes(*label, "reserve_mem=harp").ok());
+    EXPECT_FALSE(region_bytes(*label, "reserve_mem=1M:4096:harp").ok()) << "below the least";
 }
 
 TEST(config, all_complaints_come_at_once) {
