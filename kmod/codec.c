@@ -7,7 +7,7 @@
 #include "codec.h"
 
 #ifndef __KERNEL__
-#include "crc32c_table.h"
+#include "util/crc32c.h" /* daemon's */
 #endif
 
 #define HARP_HDR_LEN	((u32)sizeof(struct harp_rec_hdr))
@@ -41,12 +41,7 @@ u32 harp_crc32c(u32 crc, const void *p, size_t len)
 #ifdef __KERNEL__
 	return ~crc32c(~crc, p, len);
 #else
-	const u8 *b = (const u8 *)p;
-
-	crc = ~crc;
-	while (len--)
-		crc = (crc >> 8) ^ harp_crc32c_table[(crc ^ *b++) & 0xff];
-	return ~crc;
+	return harp_user_crc32c(crc, p, len);
 #endif
 }
 

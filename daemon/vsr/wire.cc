@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 #include "vsr/wire.hh"
 
+#include "util/crc32c.h"
+
 #include <fmt/format.h>
 
 #include <array>
@@ -10,19 +12,6 @@ namespace harp::vsr {
 namespace {
 
 constexpr uint32_t wire_magic = 0x43524148; /* "HARC" */
-
-constexpr std::array<uint32_t, 256> make_crc_table() {
-    std::array<uint32_t, 256> table{};
-    for (uint32_t i = 0; i < 256; ++i) {
-        uint32_t c = i;
-        for (int k = 0; k < 8; ++k) {
-            c = (c & 1) != 0 ? (c >> 1) ^ 0x82f63b78 : c >> 1;
-        }
-        table[i] = c;
-    }
-    return table;
-}
-constexpr auto crc_table = make_crc_table();
 
 class writer {
 public:
@@ -410,11 +399,7 @@ failure refuse(wire_fault fault, std::string text) {
 } // namespace
 
 uint32_t crc32c(std::span<const uint8_t> bytes, uint32_t seed) {
-    uint32_t c = ~seed;
-    for (uint8_t b : bytes) {
-        c = crc_table[(c ^ b) & 0xff] ^ (c >> 8);
-    }
-    return ~c;
+    return harp_user_crc32c(seed, bytes.data(), bytes.size());
 }
 
 wire_fault fault_of(const failure &f) {
