@@ -66,7 +66,7 @@ static const struct nla_policy harp_log_policy[HARP_A_COUNT + 1] = {
 struct harp_nl_state {
 	struct harp_log_pos pos;
 	u8 role, peer;
-	bool serving, intact, media_failure, mounted;
+	bool serving, intact, media_failure, mounted, peer_no_control;
 	u64 view, fence, cp, ap, lb, acked, peer_ap, peer_lb, peer_free;
 	u64 free_bytes, free_inodes;
 	u32 promise_ms;
@@ -85,6 +85,7 @@ static void harp_nl_snapshot(struct harp_replica *r, struct harp_nl_state *st)
 	st->serving = r->serving;
 	st->intact = r->links->intact;
 	st->media_failure = r->media_failure;
+	st->peer_no_control = r->links->peer_no_control;
 	st->view = r->view;
 	st->fence = r->fence;
 	st->cp = r->cp;
@@ -139,6 +140,7 @@ static int harp_put_view(struct sk_buff *skb, struct harp_replica *r,
 	    nla_put_u8(skb, HARP_A_LINK_UP, harp_link_up(r)) ||
 	    nla_put_u8(skb, HARP_A_GATE_BOUND, harp_gate_bound(r)) ||
 	    nla_put_u8(skb, HARP_A_MOUNTED, st->mounted) ||
+	    nla_put_u8(skb, HARP_A_PEER_NO_CONTROL, st->peer_no_control) ||
 	    nla_put_u32(skb, HARP_A_LEASE_LEFT_MS, (u32)harp_nl_ms(st->lease, st->now)) ||
 	    nla_put_u32(skb, HARP_A_TIME_LEFT_MS, wait) ||
 	    nla_put_u32(skb, HARP_A_HOLD_LEFT_MS, max(harp_nl_ms(st->hold, st->now), 0)) ||

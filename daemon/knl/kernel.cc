@@ -314,6 +314,15 @@ static std::optional<time_point_t> partner_heard(const attributes &a, time_point
     return std::nullopt;
 }
 
+watermarks marks_of(const attributes &a, const object_report &report, time_point_t now) {
+    watermarks out;
+    out.report = report;
+    out.partner_heard = partner_heard(a, now);
+    out.acked = index_t(a.get(HARP_A_ACKED));
+    out.partner_no_control = a.get(HARP_A_PEER_NO_CONTROL) != 0;
+    return out;
+}
+
 void kernel_replica::poll() {
     if (polling_) {
         return;
@@ -329,11 +338,7 @@ void kernel_replica::poll() {
                 return;
             }
             state_arrived(s->first);
-            watermarks marks;
-            marks.report = s->second;
-            marks.partner_heard = partner_heard(s->first, boottime_now());
-            marks.acked = index_t(s->first.get(HARP_A_ACKED));
-            hooks_.event(marks);
+            hooks_.event(marks_of(s->first, s->second, boottime_now()));
         };
     });
 }
@@ -692,8 +697,8 @@ void kernel_replica::on_event(const attributes &a) {
     case HARP_EVENT_HIGHER_VIEW:
         hooks_.event(higher_view{value, link_peer_});
         break;
-    case HARP_EVENT_NO_CONTROL:
-        hooks_.event(partner_no_control{value});
+    case HARP_EVENT_NO_CONTROL: /* its value is a slot; a link is of one view */
+        hooks_.event(partner_no_control{link_view_});
         break;
     case HARP_EVENT_MEDIA_FAILURE:
         hooks_.event(media_failure{fmt::format("{} (record {})", a.text, value.value())});

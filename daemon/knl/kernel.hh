@@ -29,6 +29,8 @@ struct kernel_config {
 
 /* REPLICA_GET's attributes as the core wants them; @view_of_formed is filled elsewhere. */
 vsr::object_report report_of(const attributes &a);
+/* What a look at the object tells: what any multicast about it could have said. */
+vsr::watermarks marks_of(const attributes &a, const vsr::object_report &report, time_point_t now);
 /* struct harp_sec_view as VIEW_START takes it, and back from a record's section. */
 std::vector<uint8_t> encode_view(const vsr::view_record &record);
 result<vsr::view_record> decode_view_record(const std::vector<uint8_t> &record_bytes);

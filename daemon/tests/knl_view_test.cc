@@ -92,6 +92,23 @@ TEST(kernel, state_attributes_become_a_report) {
     EXPECT_EQ(fenced.current_role, role::none);
 }
 
+TEST(kernel, state_attributes_tell_what_a_lost_event_would_have) {
+    nl_reply m;
+    mnl_attr_put_u8(m.h, HARP_A_ROLE, HARP_NL_ROLE_PRIMARY);
+    mnl_attr_put_u32(m.h, HARP_A_PROMISE_MS, 1000);
+    mnl_attr_put_u32(m.h, HARP_A_LEASE_LEFT_MS, 600);
+    mnl_attr_put_u64(m.h, HARP_A_ACKED, 17);
+    time_point_t now = boottime_now();
+    auto quiet = *knl::decode_attributes(m.h);
+    auto marks = knl::marks_of(quiet, knl::report_of(quiet), now);
+    EXPECT_EQ(marks.acked, index_t(17));
+    EXPECT_EQ(marks.partner_heard, now - std::chrono::milliseconds(300)) << "0.9 of 1000, less 600";
+    EXPECT_FALSE(marks.partner_no_control);
+    mnl_attr_put_u8(m.h, HARP_A_PEER_NO_CONTROL, 1);
+    auto silent = *knl::decode_attributes(m.h);
+    EXPECT_TRUE(knl::marks_of(silent, knl::report_of(silent), now).partner_no_control);
+}
+
 TEST(kernel, attributes_of_a_wrong_length_are_refused) {
     nl_reply number;
     mnl_attr_put(number.h, HARP_A_VIEW, 3, "abc");

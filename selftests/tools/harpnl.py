@@ -66,6 +66,7 @@ ATTRS: list[tuple[str, str]] = [
     ("free_bytes", "Q"), ("peer_free_bytes", "Q"), ("wait_full", "Q"), ("wait_lease", "Q"),
     ("refused", "Q"), ("released", "Q"), ("views", "views"), ("gate_bound", "B"),
     ("mounted", "B"), ("applying_first", "Q"), ("applying_count", "I"),
+    ("peer_no_control", "B"),
 ]
 ATTR = {name: number for number, (name, _) in enumerate(ATTRS)}
 ROLES = ["none", "primary", "backup"]

@@ -139,6 +139,7 @@ enum harp_nl_attr {
 	HARP_A_MOUNTED,		/* u8 */
 	HARP_A_APPLYING_FIRST,
 	HARP_A_APPLYING_COUNT,	/* u32 */
+	HARP_A_PEER_NO_CONTROL,	/* u8: the backup said last that its harpd is silent */
 	__HARP_A_MAX
 };
 
