@@ -61,14 +61,15 @@ def rounds(config: dict[str, Any], found: list[Subject], pair: Pair,
     """Subjects take turns, so that what disturbs the machine disturbs all of them."""
     runs: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for number in range(config["rounds"]):
+        turn = number % len(found)
         for work in chosen:
-            for subject in found:
+            for subject in found[turn:] + found[:turn]:
                 if subject.name == "knfsd_sync" and number >= config["sync_rounds"]:
                     continue
                 value = measure(work, subject, pair, str(number))
                 runs[work.name][subject.name].append(round(value, 4))
             note(f"round {number + 1}: {work.name}: " + ", ".join(
-                f"{s} {v[-1]:.3f}" for s, v in runs[work.name].items()) + f" {work.unit}")
+                f"{s.name} {runs[work.name][s.name][-1]:.3f}" for s in found) + f" {work.unit}")
     return runs
 
 
