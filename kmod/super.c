@@ -133,8 +133,8 @@ out:
  * harp_release_work() - log that a parked file has no user any more
  * @work: harp_release.work
  *
- * When this member is not the one to say so, the file stays parked: who is primary
- * then reaps what nobody uses.
+ * When this member is not the one to say so, the file stays parked. Nobody reaps such
+ * files yet (kernel-notes 26).
  *
  * Context: work queue.
  */
