@@ -352,7 +352,8 @@ static const struct xattr_handler harp_xattr_handler = {
 };
 
 const struct xattr_handler * const harp_xattr_handlers[] = {
-	&harp_xattr_handler,
+	/* Before the one that takes every name: the first that matches is it. */
 	HARP_ACL_XATTR_HANDLERS
+	&harp_xattr_handler,
 	NULL
 };
