@@ -245,9 +245,13 @@ def ask(lab: Lab, verb: str, **arguments: str) -> dict:
             sock.connect(str(lab.control))
         except OSError as error:
             raise LabError(f"lab '{lab.name}' has ended") from error
-        sock.sendall(json.dumps({"verb": verb, **arguments}).encode() + b"\n")
-        answer = json.loads(sock.makefile().readline() or
-                            '{"error": "the keeper ended"}')
+        try:
+            sock.sendall(json.dumps({"verb": verb, **arguments}).encode() +
+                         b"\n")
+            line = sock.makefile().readline()
+        except ConnectionError:  # it is ending: what an empty line says, too
+            line = ""
+        answer = json.loads(line or '{"error": "the keeper ended"}')
     if "error" in answer:
         raise LabError(f"{arguments.get('node', lab.name)} "
                        f"{answer['error']}")
