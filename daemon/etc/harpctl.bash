@@ -35,7 +35,7 @@ _harpctl()
 	switchover, | sync,) words=$(_harpctl_groups) ;;
 	log,) words='show --help' ;;
 	log,show)
-		words="$(_harpctl_groups) --from --count --json"
+		words="$(_harpctl_groups) --from --count --json --state"
 		if [[ $cur == /* ]]; then
 			mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 			return
