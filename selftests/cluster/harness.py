@@ -13,10 +13,11 @@ import os
 import re
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 from ktap import eprint
 
@@ -305,13 +306,16 @@ class Wire:
 
     def __init__(self, lab: Lab, nodes: Iterable[str]) -> None:
         self.captures: dict[str, subprocess.Popen[str]] = {}
+        # Files, not pipes: a full pipe would end a capture without a word.
+        self.files: dict[str, IO[str]] = {}
         for node in nodes:
             port = f"{node}-0"
+            self.files[node] = tempfile.TemporaryFile("w+")
             self.captures[node] = subprocess.Popen(
                 [str(LAB), "netns", "--name", lab.name, "--", "tcpdump", "-i",
                  port, "-Q", "in", "-tt", "-n", "-l", "--immediate-mode",
                  "-q", "-s", "64", "ether", "src", SERVICE_MAC],
-                text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+                text=True, stdout=self.files[node], stderr=subprocess.PIPE)
         for node, process in self.captures.items():
             assert process.stderr
             line = ""
@@ -325,7 +329,13 @@ class Wire:
         for node, process in self.captures.items():
             process.send_signal(signal.SIGINT)
         for node, process in self.captures.items():
-            out, _ = process.communicate(timeout=30)
+            _, err = process.communicate(timeout=30)
+            if dropped := re.search(r"^([1-9]\d*) packets? dropped", err, re.M):
+                raise LabFailed(f"the capture on {node}'s port missed "
+                                f"{dropped[1]} frames")
+            with self.files[node] as file:
+                file.seek(0)
+                out = file.read()
             found[node] = [
                 Frame(float(m.group(1)), node)
                 for m in re.finditer(r"^(\d+\.\d+) ", out, re.M)]
