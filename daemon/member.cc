@@ -236,6 +236,17 @@ std::vector<cluster::endpoint> group_member::endpoints(slot_t peer, uint16_t por
     return out;
 }
 
+/* To a record port, over each network. */
+std::vector<cluster::route> group_member::routes(slot_t peer) const {
+    auto to = endpoints(peer, group_.members[peer.value()].record_port);
+    auto from = endpoints(self_, 0);
+    std::vector<cluster::route> out;
+    for (size_t network = 0; network < std::min(to.size(), from.size()); network++) {
+        out.push_back({to[network], from[network]});
+    }
+    return out;
+}
+
 void group_member::send(const outgoing &out) {
     auto bytes = encode(out.msg);
     auto to = endpoints(out.to, group_.members[out.to.value()].control_port);
@@ -374,9 +385,8 @@ void group_member::dial_link() {
     }
     auto hello = greet(cluster::greeting_kind::link);
     hello.view = link_->view;
-    uint16_t port = group_.members[link_->peer.value()].record_port;
     dialler_ = std::make_unique<cluster::dialler>(
-            *env_.events, endpoints(link_->peer, port), hello, "", link_dial_limit,
+            *env_.events, routes(link_->peer), hello, "", link_dial_limit,
             [this, which = *link_](result<cluster::dialler::granted> r) {
                 dialler_.reset();
                 if (!link_ || *link_ != which) {
@@ -467,9 +477,8 @@ void group_member::dial_fetch(const log_source &source,
     auto hello = greet(cluster::greeting_kind::fetch);
     hello.first = source.first;
     hello.last = source.last;
-    uint16_t port = group_.members[source.member.value()].record_port;
     fetch_dialler_ = std::make_unique<cluster::dialler>(
-            *env_.events, endpoints(source.member, port), hello, "", fetch_dial_limit,
+            *env_.events, routes(source.member), hello, "", fetch_dial_limit,
             [this, done = std::move(done)](result<cluster::dialler::granted> r) {
                 fetch_dialler_.reset();
                 if (r) {

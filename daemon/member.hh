@@ -80,6 +80,7 @@ private:
     void beat_second();
     cluster::greeting greet(cluster::greeting_kind kind) const;
     std::vector<cluster::endpoint> endpoints(slot_t peer, uint16_t port) const;
+    std::vector<cluster::route> routes(slot_t peer) const;
     bool is_peer_address(slot_t peer, const cluster::endpoint &from, size_t *network) const;
     const std::string &peer_name(slot_t slot) const;
 

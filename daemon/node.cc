@@ -5,6 +5,7 @@
 #include "util/text.hh"
 #include "vsr/wire.hh"
 
+#include <algorithm>
 #include <dirent.h>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -327,11 +328,13 @@ void node::ask_peer(const config::group_config &g, slot_t peer, std::string body
     hello.kind = cluster::greeting_kind::admin;
     hello.sender = g.slot_of(config_.name).value_or(slot_t());
     const auto &m = g.members[peer.value()];
-    std::vector<cluster::endpoint> to;
-    for (const auto &ip : m.addresses) {
-        auto e = cluster::make_endpoint(ip, m.record_port);
-        if (e) {
-            to.push_back(*e);
+    const auto &own = g.members[hello.sender.value()].addresses;
+    std::vector<cluster::route> to;
+    for (size_t network = 0; network < std::min(m.addresses.size(), own.size()); network++) {
+        auto there = cluster::make_endpoint(m.addresses[network], m.record_port);
+        auto here = cluster::make_endpoint(own[network], 0);
+        if (there && here) {
+            to.push_back({*there, *here});
         }
     }
     uint64_t id = next_call_++;

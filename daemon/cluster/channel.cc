@@ -312,7 +312,7 @@ void tune_stream(int fd) {
 
 /* ---- dialler ---- */
 
-dialler::dialler(loop &l, std::vector<endpoint> targets, greeting hello, std::string body,
+dialler::dialler(loop &l, std::vector<route> targets, greeting hello, std::string body,
                  duration_t limit, done_fn done)
     : loop_(l), targets_(std::move(targets)), last_(fail(EHOSTUNREACH, "no address")),
       done_(std::move(done)), alive_(std::make_shared<bool>(true)) {
@@ -347,8 +347,14 @@ void dialler::next_target() {
     in_.clear();
     head_.reset();
     while (at_ < targets_.size()) {
-        const endpoint &to = targets_[at_++];
+        const auto &[to, from] = targets_[at_++];
         socket_.reset(socket(to.address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+        /* Whoever answers looks where the call comes from; the port is any. */
+        if (socket_ && bind(socket_.get(), reinterpret_cast<const sockaddr *>(&from.address),
+                            from.length) < 0) {
+            last_ = fail_errno("calling from " + from.to_string());
+            continue;
+        }
         if (socket_ && (connect(socket_.get(), reinterpret_cast<const sockaddr *>(&to.address),
                                 to.length) == 0 ||
                         errno == EINPROGRESS)) {
@@ -377,7 +383,7 @@ void dialler::ready(uint32_t events) {
         return;
     }
     if (err != 0) {
-        last_ = fail(err, targets_[at_ - 1].to_string() + ": " + errno_text(err));
+        last_ = fail(err, targets_[at_ - 1].to.to_string() + ": " + errno_text(err));
         next_target();
         return;
     }
@@ -396,7 +402,7 @@ void dialler::read_answer() {
         return;
     }
     if (n <= 0) {
-        last_ = fail(ECONNRESET, targets_[at_ - 1].to_string() + " hung up");
+        last_ = fail(ECONNRESET, targets_[at_ - 1].to.to_string() + " hung up");
         next_target();
         return;
     }

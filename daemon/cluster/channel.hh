@@ -92,6 +92,12 @@ bool reply(const unique_fd &socket, const answer &a);
 /* Both ends of a record link: no delay, and a dead peer found by the kernel's own means. */
 void tune_stream(int fd);
 
+/* A way to call: their address, and ours on the same network, by which they know us. */
+struct route {
+    endpoint to;
+    endpoint from;
+};
+
 /*
  * Calls a record port: connect, greet, wait for the answer. The callback gets the
  * socket (blocking again) and the answer's text; never called from within dial().
@@ -104,8 +110,8 @@ public:
     };
     using done_fn = std::function<void(result<granted>)>;
 
-    dialler(loop &l, std::vector<endpoint> targets, greeting hello, std::string body,
-            duration_t limit, done_fn done);
+    dialler(loop &l, std::vector<route> targets, greeting hello, std::string body, duration_t limit,
+            done_fn done);
     ~dialler();
     dialler(const dialler &) = delete;
     dialler &operator=(const dialler &) = delete;
@@ -117,7 +123,7 @@ private:
     void finish(result<granted> r);
 
     loop &loop_;
-    std::vector<endpoint> targets_;
+    std::vector<route> targets_;
     size_t at_ = 0;
     std::vector<uint8_t> out_;
     size_t sent_ = 0;

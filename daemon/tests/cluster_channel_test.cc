@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Calling a record port: from which address, and what becomes of calls that fail. */
+#include "cluster/channel.hh"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+namespace harp::cluster {
+namespace {
+
+using namespace std::chrono_literals;
+
+class record_port : public testing::Test {
+protected:
+    void SetUp() override {
+        port_ = static_cast<uint16_t>(20000 + getpid() % 20000);
+        auto l = record_listener::make(loop_, {"127.0.7.1"}, port_, [this](caller who) {
+            from_ = who.from;
+            reply(who.socket, {0, "welcome"});
+        });
+        ASSERT_TRUE(l.ok()) << l.error().text;
+        listener_ = std::move(*l);
+    }
+    route way(const std::string &to, const std::string &from) {
+        return {*make_endpoint(to, port_), *make_endpoint(from, 0)};
+    }
+    /* What a call over these routes ends with. */
+    result<dialler::granted> call(std::vector<route> routes) {
+        std::optional<result<dialler::granted>> got;
+        dialler d(loop_, std::move(routes), {}, "", 5s,
+                  [&](result<dialler::granted> r) { got = std::move(r); });
+        auto end = boottime_now() + 10s;
+        while (!got && boottime_now() < end) {
+            loop_.turn(20ms);
+        }
+        return got ? std::move(*got) : fail(ETIMEDOUT, "the call never ended");
+    }
+
+    loop loop_;
+    uint16_t port_ = 0;
+    std::unique_ptr<record_listener> listener_;
+    endpoint from_;
+};
+
+/* The other side takes a member at its configured address only. */
+TEST_F(record_port, a_call_comes_from_the_address_it_is_to_come_from) {
+    auto r = call({way("127.0.7.1", "127.0.7.42")});
+    ASSERT_TRUE(r.ok()) << r.error().text;
+    EXPECT_EQ(r->text, "welcome");
+    EXPECT_TRUE(from_.same_host(*make_endpoint("127.0.7.42", 0))) << from_.to_string();
+}
+
+TEST_F(record_port, the_next_route_is_tried_when_one_fails) {
+    /* Nobody listens at .2; 192.0.2.1 is not this machine's. */
+    auto r = call({way("127.0.7.2", "127.0.7.42"), way("127.0.7.1", "192.0.2.1"),
+                   way("127.0.7.1", "127.0.7.43")});
+    ASSERT_TRUE(r.ok()) << r.error().text;
+    EXPECT_TRUE(from_.same_host(*make_endpoint("127.0.7.43", 0))) << from_.to_string();
+}
+
+TEST_F(record_port, an_address_that_this_machine_has_not_is_named) {
+    auto r = call({way("127.0.7.1", "192.0.2.1")});
+    ASSERT_FALSE(r.ok());
+    EXPECT_NE(r.error().text.find("calling from 192.0.2.1"), std::string::npos) << r.error().text;
+}
+
+TEST_F(record_port, without_any_route_a_call_ends_at_once) {
+    auto r = call({});
+    ASSERT_FALSE(r.ok());
+    EXPECT_EQ(r.error().code, EHOSTUNREACH);
+}
+
+} // namespace
+} // namespace harp::cluster
