@@ -342,11 +342,16 @@ void group_member::on_control(const message &msg, const cluster::endpoint &from)
         foreign_++;
         return;
     }
-    auto &p = peers_[sender.value()];
-    p.heard[network] = boottime_now();
-    if (const auto *beat = std::get_if<status_beat>(&msg.body)) {
-        p.beat = *beat;
-        p.formed = msg.header.view;
+    /* What the core will refuse is not shown in status either. */
+    const auto &h = msg.header;
+    if (h.lineage == disk_.lineage && h.epoch == disk_.epoch && h.inc &&
+        h.inc >= core_->disk().peer_inc[sender.value()]) {
+        auto &p = peers_[sender.value()];
+        p.heard[network] = boottime_now();
+        if (const auto *beat = std::get_if<status_beat>(&msg.body)) {
+            p.beat = *beat;
+            p.formed = h.view;
+        }
     }
     core_->step(boottime_now(), msg);
     carry_out();

@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A witness's harpd in this process, on loopback: what it does with what strangers and
+ * mistaken peers send to its ports, and with files that are not what they should be.
+ */
+#include "node.hh"
+#include "vsr/wire.hh"
+
+#include <filesystem>
+#include <fmt/format.h>
+#include <fstream>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+#include <sys/socket.h>
+
+namespace harp {
+namespace {
+
+namespace fs = std::filesystem;
+using namespace std::chrono_literals;
+using namespace vsr;
+using json = nlohmann::json;
+using cluster::greeting;
+using cluster::greeting_kind;
+
+class node_ports : public testing::Test {
+protected:
+    void SetUp() override {
+        dir_ = testing::TempDir() + "harp-node-" + std::to_string(getpid());
+        fs::remove_all(dir_);
+        fs::create_directories(dir_ + "/etc/groups");
+        fs::create_directories(dir_ + "/lib/g");
+        port_ = static_cast<uint16_t>(20000 + getpid() % 20000);
+        group_ = "name = \"g\"\npromise_ms = 400\ndetect_ms = 600\n";
+        const char *roles[] = {"primary", "backup", "witness"};
+        for (int i = 0; i < 3; i++) {
+            group_ += fmt::format("[[member]]\nname = \"m{}\"\nrole = \"{}\"\n"
+                                  "addresses = [\"127.0.8.{}\"]\n",
+                                  i, roles[i], i + 1);
+            group_ += i < 2 ? "lower = { device = \"/dev/none\", type = \"ext4\" }\n"
+                              "region = \"mem:4M\"\n"
+                            : "log_size = \"16M\"\n";
+            state_.members[static_cast<size_t>(i)] = {
+                    member_id(static_cast<uint32_t>(i) + 1), slot_t(static_cast<uint8_t>(i)),
+                    static_cast<member_kind>(i), fmt::format("m{}", i)};
+        }
+        group_ += "[service]\naddresses = [\"10.9.9.9/24\"]\nparent = \"lo\"\n"
+                  "[[export]]\nclient = \"*\"\n";
+        state_.group = random_uuid();
+        state_.epoch = epoch_t(1);
+        state_.lineage = lineage_t(77);
+        state_.self = slot_t(2);
+    }
+    void TearDown() override {
+        node_.reset();
+        fs::remove_all(dir_);
+    }
+
+    std::string group_file() const { return dir_ + "/etc/groups/g.toml"; }
+    std::string state_dir() const { return dir_ + "/lib/g"; }
+    void start() {
+        std::ofstream(group_file()) << group_;
+        if (!fs::exists(state_dir() + "/state.0")) {
+            ASSERT_TRUE(cluster::state_file(state_dir()).store(state_).ok());
+        }
+        restart();
+    }
+    void restart() {
+        node_.reset();
+        config::node_config c;
+        c.name = "m2";
+        c.listen = {"127.0.8.3"};
+        c.control_port = c.record_port = port_;
+        auto n = node::make(loop_, c, {dir_ + "/etc", dir_ + "/lib", dir_ + "/run"}, make_backend);
+        ASSERT_TRUE(n.ok()) << n.error().text;
+        node_ = std::move(*n);
+    }
+    bool wait(const std::function<bool()> &done) {
+        auto end = boottime_now() + 10s;
+        while (!done() && boottime_now() < end) {
+            loop_.turn(20ms);
+        }
+        return done();
+    }
+    json status() const { return json::parse(node_->status()); }
+    json group_status() const { return status()["groups"].at(0); }
+    uint64_t refused(const char *what) const { return status()["refused"][what]; }
+    uint64_t group_refused(const char *what) const { return group_status()["refused"][what]; }
+
+    /* ---- the control port ---- */
+
+    message beat(uint8_t from) const {
+        message m;
+        m.header.group = state_.group;
+        m.header.lineage = state_.lineage;
+        m.header.epoch = state_.epoch;
+        m.header.sender = slot_t(from);
+        m.header.sender_id = member_id(from + 1u);
+        m.header.inc = incarnation_t(1);
+        m.body = status_beat{};
+        return m;
+    }
+    void say(const std::string &from, const std::vector<uint8_t> &bytes) {
+        unique_fd fd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+        auto me = cluster::make_endpoint(from, 0), to = cluster::make_endpoint("127.0.8.3", port_);
+        ASSERT_EQ(bind(fd.get(), reinterpret_cast<sockaddr *>(&me->address), me->length), 0);
+        ASSERT_EQ(sendto(fd.get(), bytes.data(), bytes.size(), 0,
+                         reinterpret_cast<sockaddr *>(&to->address), to->length),
+                  static_cast<ssize_t>(bytes.size()));
+    }
+
+    /* ---- the record port ---- */
+
+    unique_fd call(const std::string &from) {
+        unique_fd fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+        auto me = cluster::make_endpoint(from, 0), to = cluster::make_endpoint("127.0.8.3", port_);
+        EXPECT_EQ(bind(fd.get(), reinterpret_cast<sockaddr *>(&me->address), me->length), 0);
+        EXPECT_EQ(connect(fd.get(), reinterpret_cast<sockaddr *>(&to->address), to->length), 0);
+        return fd;
+    }
+    /* What comes until the other side hangs up. */
+    std::vector<uint8_t> all_of(const unique_fd &fd) {
+        std::vector<uint8_t> out;
+        bool over = false;
+        EXPECT_TRUE(wait([&] {
+            uint8_t buf[4096];
+            ssize_t n = recv(fd.get(), buf, sizeof(buf), MSG_DONTWAIT);
+            over = n == 0 || (n < 0 && errno != EAGAIN);
+            out.insert(out.end(), buf, buf + std::max<ssize_t>(n, 0));
+            return over;
+        }));
+        return out;
+    }
+    greeting hello(greeting_kind kind) const {
+        greeting g;
+        g.kind = kind;
+        g.sender = slot_t(0);
+        g.group = state_.group;
+        g.lineage = state_.lineage;
+        g.epoch = state_.epoch;
+        g.inc = incarnation_t(1);
+        g.view = view_t(4);
+        g.first = g.last = index_t(1);
+        return g;
+    }
+    /* The answer's code to a greeting (and a body) from an address. */
+    int answer_to(const std::string &from, const greeting &g, const std::string &body = "") {
+        unique_fd fd = call(from);
+        auto bytes = cluster::encode(g);
+        bytes.insert(bytes.end(), body.begin(), body.end());
+        EXPECT_EQ(send(fd.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL),
+                  static_cast<ssize_t>(bytes.size()));
+        auto got = all_of(fd);
+        size_t text = 0;
+        got.resize(std::min(got.size(), cluster::answer_bytes));
+        auto a = cluster::decode_answer(got, text);
+        return a ? a->code : -1;
+    }
+    void is_cut_off(const std::vector<uint8_t> &bytes) {
+        uint64_t before = refused("connections");
+        unique_fd fd = call("127.0.8.1");
+        ASSERT_EQ(send(fd.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL),
+                  static_cast<ssize_t>(bytes.size()));
+        shutdown(fd.get(), SHUT_WR);
+        EXPECT_TRUE(all_of(fd).empty());
+        EXPECT_EQ(refused("connections"), before + 1);
+    }
+
+    std::string dir_, group_;
+    uint16_t port_ = 0;
+    disk_state state_;
+    loop loop_;
+    std::unique_ptr<node> node_;
+};
+
+} // namespace
+
+TEST_F(node_ports, datagrams_that_are_no_messages_are_counted_and_nothing_else) {
+    start();
+    auto good = encode(beat(0));
+    auto version = good, checksum = good;
+    version[4] = wire_version + 1;
+    checksum.back() ^= 1;
+    uint64_t n = 0;
+    for (const auto &bytes : {std::vector<uint8_t>(1000, 0x5a), std::vector<uint8_t>{}, version,
+                              checksum, std::vector<uint8_t>(good.begin(), good.end() - 1)}) {
+        say("127.0.8.1", bytes);
+        n++;
+        EXPECT_TRUE(wait([&] { return refused("malformed") == n; })) << n;
+    }
+    auto text = group_status()["members"].at(0);
+    EXPECT_FALSE(text.contains("role")) << "nothing of it was believed";
+    say("127.0.8.1", good);
+    EXPECT_TRUE(wait([&] { return group_status()["members"].at(0).contains("role"); }));
+}
+
+TEST_F(node_ports, messages_of_another_group_lineage_epoch_or_address_are_counted_each) {
+    start();
+    ASSERT_TRUE(wait([&] { return group_status()["state"] == "outside"; }));
+    auto m = beat(0);
+    m.header.group[0] ^= 1;
+    say("127.0.8.1", encode(m));
+    EXPECT_TRUE(wait([&] { return refused("unknown_group") == 1; }));
+    m = beat(0);
+    m.header.lineage = lineage_t(78);
+    say("127.0.8.1", encode(m));
+    EXPECT_TRUE(wait([&] { return group_refused("wrong_lineage") == 1; }));
+    m = beat(0);
+    m.header.epoch = epoch_t(2);
+    say("127.0.8.1", encode(m));
+    EXPECT_TRUE(wait([&] { return group_refused("wrong_epoch") == 1; }));
+    /* Another member's, or nobody's, address. */
+    say("127.0.8.2", encode(beat(0)));
+    EXPECT_TRUE(wait([&] { return group_refused("wrong_address") == 1; }));
+    say("127.0.8.99", encode(beat(0)));
+    EXPECT_TRUE(wait([&] { return group_refused("wrong_address") == 2; }));
+    m = beat(0);
+    m.header.inc = incarnation_t();
+    say("127.0.8.1", encode(m));
+    EXPECT_TRUE(wait([&] { return group_refused("old_incarnation") == 1; }));
+    auto p = group_status()["members"].at(0);
+    EXPECT_FALSE(p.contains("role")) << "nothing of it is shown";
+    EXPECT_EQ(p["networks"].at(0)["heard_ms"], -1);
+}
+
+TEST_F(node_ports, the_record_port_hangs_up_on_what_is_no_greeting) {
+    start();
+    auto good = cluster::encode(hello(greeting_kind::link));
+    auto version = good, checksum = good;
+    version[4]++;
+    checksum[60] ^= 1;
+    is_cut_off(std::vector<uint8_t>(300, 0x5a));
+    is_cut_off(version);
+    is_cut_off(checksum);
+    is_cut_off({good.begin(), good.end() - 1});
+    is_cut_off({});
+    auto huge = hello(greeting_kind::admin);
+    huge.body_bytes = cluster::admin_max + 1;
+    is_cut_off(cluster::encode(huge));
+}
+
+TEST_F(node_ports, a_greeting_of_the_wrong_place_is_told_so) {
+    start();
+    ASSERT_TRUE(wait([&] { return group_status()["state"] == "outside"; }));
+    auto g = hello(greeting_kind::link);
+    g.group[0] ^= 1;
+    EXPECT_EQ(answer_to("127.0.8.1", g), ENOENT);
+    EXPECT_EQ(answer_to("127.0.8.2", hello(greeting_kind::link)), EACCES);
+    EXPECT_EQ(group_refused("wrong_address"), 1u);
+    g = hello(greeting_kind::link);
+    g.lineage = lineage_t(78);
+    EXPECT_EQ(answer_to("127.0.8.1", g), ESTALE);
+    g = hello(greeting_kind::link);
+    g.epoch = epoch_t(2);
+    EXPECT_EQ(answer_to("127.0.8.1", g), ESTALE);
+    EXPECT_EQ(answer_to("127.0.8.1", hello(greeting_kind::link)), EAGAIN) << "no view, no link";
+}
+
+TEST_F(node_ports, a_request_that_is_none_is_refused) {
+    start();
+    auto ask = [this](const std::string &from, const std::string &body) {
+        auto g = hello(greeting_kind::admin);
+        g.body_bytes = static_cast<uint32_t>(body.size());
+        return answer_to(from, g, body);
+    };
+    EXPECT_EQ(ask("127.0.8.1", "no json"), EBADMSG);
+    EXPECT_EQ(ask("127.0.8.1", R"({"op": 3, "group": "g"})"), EBADMSG);
+    EXPECT_EQ(ask("127.0.8.1", R"({"op": "delete", "group": "../g"})"), EINVAL);
+    EXPECT_EQ(ask("127.0.8.99", R"({"op": "delete", "group": "g"})"), EACCES);
+    EXPECT_NE(ask("127.0.8.1", R"({"op": "explode", "group": "g"})"), 0);
+    EXPECT_EQ(group_status()["name"], "g") << "it is still there";
+}
+
+/* I10: what cannot run is in status, with the file and what is wrong with it. */
+class node_files : public node_ports {
+protected:
+    void says(const std::string &words) {
+        json g = group_status();
+        EXPECT_EQ(g["name"], "g");
+        EXPECT_EQ(g["state"], "cannot run");
+        EXPECT_FALSE(g["serving"]);
+        EXPECT_NE(g["headline"].get<std::string>().find(words), std::string::npos) << g["headline"];
+    }
+};
+
+TEST_F(node_files, a_truncated_configuration) {
+    group_.resize(group_.find("[service]"));
+    start();
+    says("g.toml:");
+}
+
+TEST_F(node_files, a_configuration_that_names_others) {
+    group_.replace(group_.find("\"m1\""), 4, "\"mx\"");
+    start();
+    says("member 1 was created as 'm1', found 'mx'");
+}
+
+TEST_F(node_files, a_configuration_of_another_group) {
+    group_ = fmt::format("uuid = \"{}\"\n", format_uuid(random_uuid())) + group_;
+    start();
+    says("uuid is not that of the group as it was created");
+}
+
+TEST_F(node_files, a_state_file_of_which_both_copies_are_damaged) {
+    start();
+    node_.reset();
+    for (const char *copy : {"/state.0", "/state.1"}) {
+        fs::resize_file(state_dir() + copy, 50);
+    }
+    restart();
+    says("the state of group g cannot be read");
+}
+
+TEST_F(node_files, one_damaged_copy_of_the_state_is_survived) {
+    start();
+    node_.reset();
+    fs::resize_file(state_dir() + "/state.1", 50);
+    restart();
+    EXPECT_TRUE(wait([&] { return group_status()["state"] == "outside"; }));
+}
+
+/*
+ * Finding 26: a state file from a backup. The witness that starts from it does not know;
+ * its peers do, for they keep the highest incarnation they have seen, and refuse it.
+ */
+TEST_F(node_files, an_older_state_file_is_an_older_life_to_its_peers) {
+    state_.inc = incarnation_t(7);
+    start();
+    ASSERT_TRUE(wait([&] { return group_status()["incarnation"] == 8; }));
+    auto m = beat(0);
+    m.header.inc = incarnation_t(5);
+    say("127.0.8.1", encode(m));
+    ASSERT_TRUE(wait([&] { return group_status()["members"].at(0)["inc"] == 5; }));
+    m.header.inc = incarnation_t(4);
+    say("127.0.8.1", encode(m));
+    EXPECT_TRUE(wait([&] { return group_refused("old_incarnation") == 1; }));
+    /* Also by the harpd that comes after this one: it is on disk. */
+    restart();
+    ASSERT_TRUE(wait([&] { return group_status()["incarnation"] == 9; }));
+    say("127.0.8.1", encode(m));
+    EXPECT_TRUE(wait([&] { return group_refused("old_incarnation") == 1; }));
+    EXPECT_EQ(answer_to("127.0.8.1",
+                        [&] {
+                            auto g = hello(greeting_kind::link);
+                            g.inc = incarnation_t(4);
+                            return g;
+                        }()),
+              ESTALE);
+}
+
+} // namespace harp
