@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The table of rules and tests in Documentation/protocol.rst says what is so. */
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <gtest/gtest.h>
+#include <map>
+#include <set>
+#include <sstream>
+
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string text_of(const fs::path &path) {
+    std::stringstream s;
+    s << std::ifstream(path).rdbuf();
+    return s.str();
+}
+
+/* Of the source tree this file was compiled from. */
+fs::path source() {
+    return fs::path(__FILE__).parent_path();
+}
+
+std::set<std::string> tests_there_are() {
+    std::set<std::string> out;
+    for (const auto &entry : fs::directory_iterator(source())) {
+        const std::string text = entry.path().extension() == ".cc" ? text_of(entry.path()) : "";
+        std::istringstream lines(text);
+        for (std::string line; std::getline(lines, line);) {
+            const auto open = line.find('('), comma = line.find(", "), close = line.find(')');
+            if (line.rfind("TEST", 0) == 0 && open < comma && comma < close) {
+                out.insert(line.substr(open + 1, comma - open - 1) + "." +
+                           line.substr(comma + 2, close - comma - 2));
+            }
+        }
+    }
+    return out;
+}
+
+} // namespace
+
+TEST(rules, each_has_a_test_and_each_test_named_exists) {
+    const std::set<std::string> tests = tests_there_are();
+    const std::string doc = text_of(source() / "../../Documentation/protocol.rst");
+    const auto begin = doc.find("Where each rule is tested");
+    ASSERT_NE(begin, std::string::npos);
+    std::istringstream lines(doc.substr(begin));
+    std::string rule;
+    std::map<std::string, int> named;
+    for (std::string line; std::getline(lines, line);) {
+        /* "S1    suite.test", more of them below; a rule's last word may follow others. */
+        if (line.size() < 7 || line[0] == '=' || line.substr(2, 4) != "    ") {
+            continue;
+        }
+        rule = line[0] == ' ' ? rule : line.substr(0, 2);
+        const std::string test = line.substr(line.rfind(' ') + 1);
+        EXPECT_TRUE(tests.contains(test)) << rule << ": no test " << test;
+        named[rule]++;
+    }
+    for (const char *r :
+         {"S1", "S2", "S3", "N1", "N2", "N3", "N4", "N5", "N6", "L1", "L2", "L3", "L4", "L5",
+          "V1", "V2", "V3", "V4", "V5", "V6", "V7", "V8", "D1", "D2", "G1", "G2", "G3"}) {
+        EXPECT_GT(named[r], 0) << r;
+    }
+}
