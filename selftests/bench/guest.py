@@ -61,15 +61,16 @@ def rounds(config: dict[str, Any], found: list[Subject], pair: Pair,
     """Subjects take turns, so that what disturbs the machine disturbs all of them."""
     runs: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for number in range(config["rounds"]):
-        turn = number % len(found)
+        taking = [s for s in found
+                  if s.name != "knfsd_sync" or number < config["sync_rounds"]]
+        turn = number % len(taking)
+        taking = taking[turn:] + taking[:turn]
         for work in chosen:
-            for subject in found[turn:] + found[:turn]:
-                if subject.name == "knfsd_sync" and number >= config["sync_rounds"]:
-                    continue
+            for subject in taking:
                 value = measure(work, subject, pair, str(number))
                 runs[work.name][subject.name].append(round(value, 4))
             note(f"round {number + 1}: {work.name}: " + ", ".join(
-                f"{s.name} {runs[work.name][s.name][-1]:.3f}" for s in found) + f" {work.unit}")
+                f"{s.name} {runs[work.name][s.name][-1]:.3f}" for s in taking) + f" {work.unit}")
     return runs
 
 
