@@ -207,6 +207,10 @@ object_report kernel_replica::found() {
     if (own) {
         watch_events(std::move(*own));
     }
+    /* H runs since the earlier harpd's last one (G2), and there is more to start yet. */
+    if (auto r = io_->call(io_->make(HARP_CMD_TOUCH)); !r) {
+        log_warning("{}: the replica takes no touch: {}", config_.group, r.error().text);
+    }
     state_arrived(s->first);
     /* An earlier harpd's view goes on: its links may be added at once (S2). */
     entered_ = s->second.view;

@@ -98,6 +98,22 @@ TEST(vsr_core, a_restarted_harpd_is_no_new_life_and_goes_on_in_its_view) {
     EXPECT_TRUE(m.link->connects);
 }
 
+TEST(vsr_core, a_restarted_harpd_goes_on_when_the_log_has_discarded_its_view_record) {
+    for (role as : {role::primary, role::backup}) {
+        object_report r = settled_report();
+        r.current_role = as;
+        r.view = view_t(4);
+        r.serving = r.lease_held = as == role::primary;
+        r.log = {r.log.top + 1, view_t(4), r.log.top, {}};
+        r.view_of_formed.reset();
+        slot_t self = as == role::primary ? slot_p : slot_b;
+        one m(make_config(self), settled_disk(self), r);
+        EXPECT_EQ(m.c.state(),
+                  as == role::primary ? member_state::serving : member_state::backing_up);
+        EXPECT_TRUE(m.link) << "the record link goes on as well";
+    }
+}
+
 TEST(vsr_core, a_restarted_harpd_that_finds_its_object_fenced_is_in_no_view) {
     object_report r = settled_report();
     r.fence = view_t(9);

@@ -119,13 +119,16 @@ void core::impl::go_on(const object_report &report) {
         set_phase(phase::holding{now_ + report.hold_left});
         return;
     }
-    bool mine = report.current_role != role::none && report.view >= report.fence &&
-                report.view_of_formed && report.view_of_formed->view == report.view;
+    /* Our disk had the VIEW record before the object had the role (V6); the log may
+     * have discarded it since. */
+    const auto &known = report.view_of_formed ? report.view_of_formed : disk_.view;
+    bool mine = report.current_role != role::none && report.view >= report.fence && known &&
+                known->view == report.view;
     if (!mine) {
         set_phase(phase::outside{});
         return;
     }
-    const view_record &record = *report.view_of_formed;
+    const view_record record = *known;
     next_try_ = now_;
     if (report.current_role == role::primary) {
         phase::primary p;

@@ -323,7 +323,10 @@ object_report object::report(time_point_t now) const {
     out.promise_left = std::max(duration_t::zero(), promise_until_ - now);
     out.hold_left = std::max(duration_t::zero(), hold_until_ - now);
     out.formed = header_.formed;
-    out.view_of_formed = header_.view;
+    /* A region does not keep it: it is read from the log (knl/kernel.cc). */
+    if (is_witness() || (header_.view && header_.view->index() >= log_.base)) {
+        out.view_of_formed = header_.view;
+    }
     out.complete = header_.complete;
     out.intact = intact_;
     out.log = log_;
