@@ -464,6 +464,23 @@ def untouched_ends() -> None:
         backup.stop()
 
 
+def no_control_is_told() -> None:
+    """G2: a backup whose harpd is silent says so; the event may be lost, the state not."""
+    with Lone() as lone:
+        backup = serving(lone)
+        assert lone.state()["peer_no_control"] == 0
+        events = harpnl.Events()
+        silent = harpwire.F_PROMISE | harpwire.F_NO_CONTROL
+        backup.acking = False
+        backup.ack(backup.recs[-1], flags=silent)
+        lone.wait(lambda s: s["peer_no_control"] == 1)
+        events.wait("no-control")
+        backup.ack(backup.recs[-1])
+        lone.wait(lambda s: s["peer_no_control"] == 0)
+        events.harp.close()
+        backup.stop()
+
+
 class Wire:
     """A veth pair; the gate watches one end, a raw socket the other."""
 
@@ -739,6 +756,7 @@ TESTS: list[tuple[str, Callable[[], Any]]] = [
     ("lease: promises are given to who is heard", promises),
     ("lease: LEAVE frees the promise", leave_frees),
     ("lease: an untouched primary lets it end", untouched_ends),
+    ("touch: a backup without control is known (G2)", no_control_is_told),
     ("commit: nothing is answered before its ACK", nothing_is_answered_before_its_ack),
     ("gate: no frame leaves past the lease", gate_binds_the_lease),
     ("gate: a device that goes takes no hook along", gate_lets_go_of_devices),
