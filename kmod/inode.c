@@ -41,11 +41,13 @@ static void harp_set_committed(struct inode *inode, const struct harp_attrs *a)
 	hi->state = a->state;
 }
 
-static void harp_attrs_of_lower(struct harp_attrs *a, const struct harp_node *node)
+/* Of one moment: the apply thread changes the node's part of them under its lock. */
+static void harp_attrs_of_lower(struct harp_attrs *a, struct harp_node *node)
 {
 	const struct inode *lower = d_inode(node->lower);
 
 	memset(a, 0, sizeof(*a));
+	mutex_lock(&node->lock);
 	a->mode = lower->i_mode;
 	a->nlink = lower->i_nlink;
 	a->uid = from_kuid(&init_user_ns, lower->i_uid);
@@ -59,6 +61,7 @@ static void harp_attrs_of_lower(struct harp_attrs *a, const struct harp_node *no
 	a->btime = node->btime;
 	a->parent = node->parent;
 	a->state = node->state;
+	mutex_unlock(&node->lock);
 	/* A parked file has a name of ours on the lower. */
 	if (a->state != HARP_STATE_LIVE)
 		a->nlink = 0;
