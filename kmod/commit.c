@@ -69,6 +69,27 @@ int harp_enter(struct harp_replica *r)
 }
 
 /**
+ * harp_enter_generation() - admission of a modification
+ * @r: the replica
+ * @generation: set to the one that is being served
+ *
+ * Context: as harp_enter().
+ * Return: as harp_enter().
+ */
+int harp_enter_generation(struct harp_replica *r, u32 *generation)
+{
+	int err;
+
+	do {
+		*generation = READ_ONCE(r->generation);
+		/* Not served before it is read: pairs with harp_view_adopt(). */
+		smp_rmb();
+		err = harp_enter(r);
+	} while (!err && READ_ONCE(r->generation) != *generation);
+	return err;
+}
+
+/**
  * harp_recheck() - before an answer from state leaves (N5)
  * @r: the replica
  *
@@ -160,48 +181,58 @@ static void harp_wait_space(struct harp_replica *r, u64 base, bool lag)
 			(lag && !harp_lags(r)) || !READ_ONCE(r->serving));
 }
 
-/* N1 in one step with respect to fence(): both need log->mutex. */
+/*
+ * N1 in one step with respect to fence() and VIEW_START: all need log->mutex. What was
+ * decided before this member was deposed, or its log cut, is not what it would decide
+ * now.
+ */
 static int harp_append_locked(struct harp_replica *r, struct harp_rec_hdr *rec, u64 cost,
-			      u64 seq, u64 *index)
+			      struct harp_at *at)
 {
-	u64 view;
 	int err;
 
 	lockdep_assert_held(harp_log_mutex(r->log));
 	spin_lock(&r->lock);
-	err = harp_admit(r, seq);
-	view = r->view;
+	err = harp_admit(r, at->release_seq);
+	if (!err && r->generation != at->generation)
+		err = -ETIMEDOUT;
+	at->view = r->view;
 	spin_unlock(&r->lock);
 	if (err)
 		return err;
-	return harp_log_append(r->log, rec, view, harp_now_ns(r), cost, index);
+	return harp_log_append(r->log, rec, at->view, harp_now_ns(r), cost, &at->index);
 }
 
 /**
  * harp_append() - log a finished record (N1)
  * @r: the replica
  * @b: builder whose record is finished
- * @index: set to the record's number
+ * @generation: of harp_enter_generation(), before the outcome was decided
+ * @at: set to where the record is
  *
  * Context: process context; may sleep without any replica-wide lock, for the lease
  * and for room in the ring.
  * Return: 0: the record exists, whatever becomes of the caller; -ENOSPC: the lowers
- * could not take it, nothing was logged; -ETIMEDOUT, -ESTALE: as harp_enter().
+ * could not take it, nothing was logged; -ETIMEDOUT, -ESTALE: as harp_enter();
+ * -ETIMEDOUT, too, when the outcome was decided in another generation.
  */
-int harp_append(struct harp_replica *r, struct harp_builder *b, u64 *index)
+int harp_append(struct harp_replica *r, struct harp_builder *b, u32 generation,
+		struct harp_at *at)
 {
 	struct harp_rec_hdr *rec = b->buf;
-	u64 cost = harp_space_cost(b), seq = READ_ONCE(r->links->release_seq);
+	u64 cost = harp_space_cost(b);
 	struct harp_log_pos pos;
 	bool lag;
 	int err;
 
 	if (WARN_ON_ONCE(b->err))
 		return b->err;
+	at->generation = generation;
+	at->release_seq = READ_ONCE(r->links->release_seq);
 	for (;;) {
-		err = harp_admit(r, seq);
+		err = harp_admit(r, at->release_seq);
 		if (err == -EAGAIN)
-			err = harp_park(r, seq);
+			err = harp_park(r, at->release_seq);
 		if (!err)
 			err = harp_space_check(r, cost);
 		if (err)
@@ -210,7 +241,7 @@ int harp_append(struct harp_replica *r, struct harp_builder *b, u64 *index)
 		mutex_lock(harp_log_mutex(r->log));
 		harp_log_pos(r->log, &pos);
 		err = lag || harp_full(&pos, b->len) ? -ENOSPC :
-		      harp_append_locked(r, rec, cost, seq, index);
+		      harp_append_locked(r, rec, cost, at);
 		mutex_unlock(harp_log_mutex(r->log));
 		if (err == -ENOSPC)
 			harp_wait_space(r, pos.base, lag);
@@ -222,17 +253,15 @@ int harp_append(struct harp_replica *r, struct harp_builder *b, u64 *index)
 		return -EIO;
 	if (err)
 		return err;
-	trace_harp_append(r, *index, b->len);
+	trace_harp_append(r, at->index, b->len);
 	harp_link_kick(r);
 	harp_check_fill(r);
 	return 0;
 }
 
 static int harp_wait_for(struct harp_replica *r, wait_queue_head_t *wq, const u64 *point,
-			 u64 index)
+			 u64 index, u64 seq)
 {
-	u64 seq = READ_ONCE(r->links->release_seq);
-
 	wait_event_idle(*wq, READ_ONCE(*point) >= index || READ_ONCE(r->released) ||
 			READ_ONCE(r->links->release_seq) != seq);
 	if (READ_ONCE(*point) >= index)
@@ -241,17 +270,54 @@ static int harp_wait_for(struct harp_replica *r, wait_queue_head_t *wq, const u6
 	return -ESTALE;
 }
 
+/* Is the record at @at->index still the one that was appended there? */
+static bool harp_is_still_there(struct harp_replica *r, const struct harp_at *at)
+{
+	/* AP was looked at first: pairs with harp_view_adopt(). */
+	smp_rmb();
+	if (READ_ONCE(r->links->release_seq) != at->release_seq)
+		return false;
+	/*
+	 * A cut changes the generation. What the log has discarded since then may have
+	 * been another: no success without knowing.
+	 */
+	return READ_ONCE(r->generation) == at->generation ||
+	       harp_log_view_at(r->log, at->index) == at->view;
+}
+
 /**
  * harp_wait_applied() - wait until a record is committed and applied here
  * @r: the replica
- * @index: the record
+ * @at: the record, of harp_append()
  *
  * Context: process context, sleeps (TASK_IDLE).
- * Return: 0, or -ESTALE when released first (G3): the record may commit yet.
+ * Return: 0, or -ESTALE when released first (G3): the record may commit yet; also
+ * when it was cut from the log.
  */
-int harp_wait_applied(struct harp_replica *r, u64 index)
+int harp_wait_applied(struct harp_replica *r, const struct harp_at *at)
 {
-	return harp_wait_for(r, &r->wait_wq[index % HARP_WAITQS], &r->ap, index);
+	int err = harp_wait_for(r, &r->wait_wq[at->index % HARP_WAITQS], &r->ap, at->index,
+				at->release_seq);
+
+	if (!err && unlikely(!harp_is_still_there(r, at))) {
+		atomic64_inc(&r->n_released);
+		err = -ESTALE;
+	}
+	return err;
+}
+
+/**
+ * harp_wait_index() - wait until all records up to one are applied here
+ * @r: the replica
+ * @index: the record, whichever has that number
+ *
+ * Context: process context, sleeps (TASK_IDLE).
+ * Return: 0, or -ESTALE when released first (G3).
+ */
+int harp_wait_index(struct harp_replica *r, u64 index)
+{
+	return harp_wait_for(r, &r->wait_wq[index % HARP_WAITQS], &r->ap, index,
+			     READ_ONCE(r->links->release_seq));
 }
 
 /**
@@ -264,7 +330,8 @@ int harp_wait_applied(struct harp_replica *r, u64 index)
  */
 int harp_wait_committed(struct harp_replica *r, u64 index)
 {
-	return harp_wait_for(r, &r->links->commit_wq, &r->cp, index);
+	return harp_wait_for(r, &r->links->commit_wq, &r->cp, index,
+			     READ_ONCE(r->links->release_seq));
 }
 
 /**

@@ -94,10 +94,9 @@ static struct dentry *harp_dentry_of(struct super_block *sb, u64 fid)
 
 	if (!fid)
 		return ERR_PTR(-ESTALE);
-	err = harp_enter(r);
+	err = harp_enter_generation(r, &generation);
 	if (err)
 		return ERR_PTR(err == -ESTALE ? -ETIMEDOUT : err);
-	generation = READ_ONCE(r->generation);
 	inode = harp_iget(sb, fid);
 	if (!IS_ERR(inode)) {
 		err = harp_inode_enter(inode);

@@ -244,7 +244,8 @@ static loff_t harp_llseek(struct file *file, loff_t offset, int whence)
  * @pos: where the next byte goes
  * @room: bytes that limits leave
  * @kill: ATTR_KILL_* that the write entails
- * @index: last record appended
+ * @generation: in which it is decided
+ * @at: last record appended
  */
 struct harp_write {
 	struct harp_op op;
@@ -252,7 +253,8 @@ struct harp_write {
 	loff_t pos;
 	u64 room;
 	unsigned int kill;
-	u64 index;
+	u32 generation;
+	struct harp_at at;
 };
 
 /*
@@ -267,7 +269,7 @@ static ssize_t harp_write_copy(struct harp_write *w, struct iov_iter *from)
 	void *data;
 	int err;
 
-	err = harp_op_begin(&w->op, harp_s(w->inode->i_sb), HARP_REC_WRITE, len);
+	err = harp_op_begin(&w->op, harp_s(w->inode->i_sb), w->generation, HARP_REC_WRITE, len);
 	if (err)
 		return err;
 	harp_op_add(&w->op, HARP_ROLE_OBJECT, w->inode);
@@ -380,7 +382,7 @@ static ssize_t harp_write_append(struct harp_write *w, u32 len)
 	}
 	if (err)
 		return err;
-	w->index = w->op.index;
+	w->at = w->op.at;
 	w->pos += len;
 	w->room -= len;
 	w->kill = 0;
@@ -431,7 +433,7 @@ static ssize_t harp_write_iter(struct kiocb *iocb, struct iov_iter *from)
 		return -EAGAIN;
 	if (!iov_iter_count(from))
 		return 0;
-	err = harp_inode_enter(inode);
+	err = harp_inode_enter_op(inode, &w.generation);
 	if (err)
 		return err;
 	copied = harp_write_copy(&w, from);
@@ -444,7 +446,7 @@ static ssize_t harp_write_iter(struct kiocb *iocb, struct iov_iter *from)
 	harp_op_end(&w.op);
 	if (ret <= 0)
 		return ret;
-	err = harp_wait_applied(harp_r(inode), w.index);
+	err = harp_wait_applied(harp_r(inode), &w.at);
 	if (err)
 		return err;
 	iocb->ki_pos = w.pos;

@@ -141,6 +141,18 @@ void harp_replica_put(struct harp_replica *r);
 int __must_check harp_replica_del(struct harp_replica *r);	/* -EBUSY while mounted */
 bool harp_is_primary(struct harp_replica *r);
 
+/**
+ * struct harp_at - where a record was logged, and by whom
+ * @index: the record's number
+ * @view: view it was appended in: after a cut another record may have the number
+ * @generation: replica.generation then
+ * @release_seq: releases before it was decided (G3)
+ */
+struct harp_at {
+	u64 index, view, release_seq;
+	u32 generation;
+};
+
 /* ------------------------------------------------------------------- commit.c */
 /*
  * Admission (N5). Wait (TASK_IDLE) until this member serves and its lease is
@@ -149,19 +161,28 @@ bool harp_is_primary(struct harp_replica *r);
  */
 int __must_check harp_enter(struct harp_replica *r);
 /*
+ * Admission of a modification: what is decided from here on is decided in
+ * @generation, and harp_append() logs it in no other.
+ */
+int __must_check harp_enter_generation(struct harp_replica *r, u32 *generation);
+/*
  * The same check without waiting unless the lease has lapsed: before an answer
  * from state leaves. Same returns.
  */
 int __must_check harp_recheck(struct harp_replica *r);
 /*
  * Log a finished record (N1). Waits for space in the ring and for serving; holds
- * no replica-wide lock while it does. @index: its number. After 0 the record
+ * no replica-wide lock while it does. @at: where it is. After 0 the record
  * exists whatever happens to the caller. -ENOSPC: the lowers could not take it
- * (space.c), nothing was logged. -ESTALE, -ETIMEDOUT as harp_enter().
+ * (space.c), nothing was logged. -ESTALE, -ETIMEDOUT as harp_enter(); -ETIMEDOUT, too,
+ * when this member's state is not that of @generation any more.
  */
-int __must_check harp_append(struct harp_replica *r, struct harp_builder *b, u64 *index);
-/* Wait until @index is committed and applied here: 0; released: -ESTALE. */
-int __must_check harp_wait_applied(struct harp_replica *r, u64 index);
+int __must_check harp_append(struct harp_replica *r, struct harp_builder *b, u32 generation,
+			     struct harp_at *at);
+/* Wait until this record is committed and applied here: 0; released or cut: -ESTALE. */
+int __must_check harp_wait_applied(struct harp_replica *r, const struct harp_at *at);
+/* The same for whatever record is the last by @index now. */
+int __must_check harp_wait_index(struct harp_replica *r, u64 index);
 int __must_check harp_wait_committed(struct harp_replica *r, u64 index);
 /* CP, AP, told limits moved: called with replica.lock NOT held. */
 void harp_commit_advance(struct harp_replica *r);

@@ -235,14 +235,14 @@ struct inode *harp_inode_new(struct super_block *sb, u64 fid)
  * harp_inode_born() - the file of harp_inode_new() exists
  * @inode: the inode
  * @a: its attributes
- * @index: record that made it
+ * @at: record that made it
  *
  * Context: process context.
  */
-void harp_inode_born(struct inode *inode, const struct harp_attrs *a, u64 index)
+void harp_inode_born(struct inode *inode, const struct harp_attrs *a, const struct harp_at *at)
 {
-	harp_inode_load(inode, a, READ_ONCE(harp_r(inode)->generation));
-	harp_i(inode)->last_index = index;
+	harp_inode_load(inode, a, at->generation);
+	harp_i(inode)->last_index = at->index;
 	harp_inode_ops(inode, a->rdev);
 	/* It has no capabilities yet: the first write need not look. */
 	if (S_ISREG(a->mode) && !is_sxid(a->mode))
@@ -268,10 +268,24 @@ static struct inode *harp_iget_cached(struct inode *inode)
 	return ERR_PTR(err);
 }
 
+/*
+ * What may be loaded now is of this generation; 0, of none, while this member does not
+ * serve: its lower may lack what it has to apply first (V8).
+ */
+static u32 harp_served_generation(struct harp_replica *r)
+{
+	u32 generation = READ_ONCE(r->generation);
+
+	/* As in harp_enter_generation(). */
+	smp_rmb();
+	/* Pairs with harp_try_serve(). */
+	return smp_load_acquire(&r->serving) ? generation : 0;
+}
+
 /* @node's reference goes to the inode, or is dropped. */
 static struct inode *harp_iget_load(struct super_block *sb, struct harp_node *node)
 {
-	u32 generation = READ_ONCE(harp_s(sb)->r->generation);
+	u32 generation = harp_served_generation(harp_s(sb)->r);
 	u64 fid = node->fid;
 	struct harp_inode *hi;
 	struct harp_attrs a;
@@ -366,28 +380,27 @@ struct harp_node *harp_inode_node(struct inode *inode)
 /**
  * harp_inode_reload() - load the state again when it is of an older generation
  * @inode: the inode, append_mutex held
+ * @generation: of harp_enter_generation()
  *
- * A serving primary has applied all that came before its view (V8), so the lower
- * holds the state, but for what a parked operation has appended since.
+ * A primary that served in this generation had applied all that came before it (V8), so
+ * the lower holds the state.
  *
  * Context: process context, may sleep.
- * Return: 0; -ESTALE: the file is gone; or as harp_inode_node().
+ * Return: 0; -ESTALE: the file is gone; -ETIMEDOUT: the generation is over; or as
+ * harp_inode_node().
  */
-int harp_inode_reload(struct inode *inode)
+int harp_inode_reload(struct inode *inode, u32 generation)
 {
 	struct harp_inode *hi = harp_i(inode);
-	struct harp_replica *r = harp_r(inode);
-	u32 generation = READ_ONCE(r->generation);
 	struct harp_node *node;
 	struct harp_attrs a;
 
 	lockdep_assert_held(&hi->append_mutex);
 	if (likely(hi->generation == generation))
 		return hi->stale ? -ESTALE : 0;
-	if (hi->last_index > READ_ONCE(r->s)) {
-		WRITE_ONCE(hi->generation, generation);
-		return hi->stale ? -ESTALE : 0;
-	}
+	/* The inode's state may be of a newer one. */
+	if (READ_ONCE(harp_r(inode)->generation) != generation)
+		return -ETIMEDOUT;
 	node = harp_inode_node(inode);
 	if (node == ERR_PTR(-ESTALE) || (!IS_ERR(node) && node->state == HARP_STATE_GONE)) {
 		WRITE_ONCE(hi->stale, true);
@@ -407,6 +420,31 @@ int harp_inode_reload(struct inode *inode)
 }
 
 /**
+ * harp_inode_enter_op() - admission of a modification of an inode
+ * @inode: the inode
+ * @generation: set: what is decided from here on is decided in it
+ *
+ * Context: process context, may sleep; the append_mutex is not held.
+ * Return: 0, or as harp_enter() and harp_inode_reload().
+ */
+int harp_inode_enter_op(struct inode *inode, u32 *generation)
+{
+	struct harp_inode *hi = harp_i(inode);
+	struct harp_replica *r = harp_r(inode);
+	int err;
+
+	err = harp_enter_generation(r, generation);
+	if (err)
+		return err;
+	if (likely(READ_ONCE(hi->generation) == *generation))
+		return READ_ONCE(hi->stale) ? -ESTALE : 0;
+	mutex_lock(&hi->append_mutex);
+	err = harp_inode_reload(inode, *generation);
+	mutex_unlock(&hi->append_mutex);
+	return err ?: harp_recheck(r);
+}
+
+/**
  * harp_inode_enter() - admission of an operation on an inode
  * @inode: the inode
  *
@@ -415,19 +453,9 @@ int harp_inode_reload(struct inode *inode)
  */
 int harp_inode_enter(struct inode *inode)
 {
-	struct harp_inode *hi = harp_i(inode);
-	struct harp_replica *r = harp_r(inode);
-	int err;
+	u32 generation;
 
-	err = harp_enter(r);
-	if (err)
-		return err;
-	if (likely(READ_ONCE(hi->generation) == READ_ONCE(r->generation)))
-		return READ_ONCE(hi->stale) ? -ESTALE : 0;
-	mutex_lock(&hi->append_mutex);
-	err = harp_inode_reload(inode);
-	mutex_unlock(&hi->append_mutex);
-	return err ?: harp_recheck(r);
+	return harp_inode_enter_op(inode, &generation);
 }
 
 /**
@@ -443,7 +471,7 @@ int harp_inode_settle(struct inode *inode)
 {
 	u64 index = READ_ONCE(harp_i(inode)->last_index);
 
-	return index ? harp_wait_applied(harp_r(inode), index) : 0;
+	return index ? harp_wait_index(harp_r(inode), index) : 0;
 }
 
 /**
@@ -618,11 +646,11 @@ int harp_setattr(struct mnt_idmap *idmap, struct dentry *dentry, struct iattr *a
 	struct inode *inode = d_inode(dentry);
 	struct harp_op_object *o;
 	void *acl = NULL;
+	u32 acl_len = 0, generation;
 	struct harp_op op;
-	u32 acl_len = 0;
 	int err;
 
-	err = harp_inode_enter(inode);
+	err = harp_inode_enter_op(inode, &generation);
 	if (!err)
 		err = harp_inode_settle(inode);
 	if (!err)
@@ -632,7 +660,8 @@ int harp_setattr(struct mnt_idmap *idmap, struct dentry *dentry, struct iattr *a
 	if (err)
 		return err;
 
-	err = harp_op_begin(&op, harp_s(inode->i_sb), HARP_REC_SETATTR, acl_len + 128);
+	err = harp_op_begin(&op, harp_s(inode->i_sb), generation, HARP_REC_SETATTR,
+			    acl_len + 128);
 	if (err)
 		goto out;
 	o = harp_op_add(&op, HARP_ROLE_OBJECT, inode);

@@ -27,6 +27,15 @@ static void harp_d_stamp(struct dentry *dentry, u32 generation)
 		dentry->d_time = generation;
 }
 
+/*
+ * The VFS looked the name up before this member was asked to change it: is what it found
+ * of the generation in which the change is decided? Else: try later, and look again.
+ */
+static int harp_d_check(const struct dentry *dentry, u32 generation)
+{
+	return READ_ONCE(dentry->d_time) == generation ? 0 : -ETIMEDOUT;
+}
+
 static int harp_d_revalidate(struct dentry *dentry, unsigned int flags)
 {
 	struct harp_replica *r = harp_s(dentry->d_sb)->r;
@@ -61,10 +70,9 @@ static struct dentry *harp_lookup(struct inode *dir, struct dentry *dentry, unsi
 
 	if (dentry->d_name.len > HARP_NAME_MAX)
 		return ERR_PTR(-ENAMETOOLONG);
-	err = harp_inode_enter(dir);
+	err = harp_inode_enter_op(dir, &generation);
 	if (err)
 		return ERR_PTR(err);
-	generation = READ_ONCE(r->generation);
 	parent = harp_inode_node(dir);
 	if (IS_ERR(parent))
 		return ERR_CAST(parent);
@@ -196,15 +204,16 @@ static int harp_make(struct inode *dir, struct dentry *dentry, struct harp_make 
 	struct harp_op op;
 	int err;
 
-	err = harp_inode_enter(dir);
+	err = harp_inode_enter_op(dir, &generation);
+	if (!err)
+		err = harp_d_check(dentry, generation);
 	if (err)
 		return err;
-	generation = READ_ONCE(harp_r(dir)->generation);
 	err = harp_make_acls(dir, m);
 	if (err)
 		goto out;
 	extra = 256 + m->acl_len + m->dacl_len + (m->target ? strlen(m->target) : 0);
-	err = harp_op_begin(&op, harp_s(dir->i_sb), m->type, extra);
+	err = harp_op_begin(&op, harp_s(dir->i_sb), generation, m->type, extra);
 	if (err)
 		goto out;
 	o = harp_op_add_fid(&op, HARP_ROLE_OBJECT, harp_new_fid(harp_r(dir)));
@@ -217,8 +226,7 @@ static int harp_make(struct inode *dir, struct dentry *dentry, struct harp_make 
 		iget_failed(inode);
 		goto out_end;
 	}
-	harp_inode_born(inode, &o->a, op.index);
-	harp_d_stamp(dentry, generation);
+	harp_inode_born(inode, &o->a, &op.at);
 	d_instantiate(dentry, inode);
 out_end:
 	harp_op_end(&op);
@@ -286,13 +294,14 @@ static int harp_link(struct dentry *old, struct inode *dir, struct dentry *dentr
 	u32 generation;
 	int err;
 
-	err = harp_inode_enter(dir);
+	err = harp_inode_enter_op(dir, &generation);
+	if (!err)
+		err = harp_d_check(dentry, generation);
 	if (!err)
 		err = harp_inode_enter(inode);
 	if (err)
 		return err;
-	generation = READ_ONCE(harp_r(dir)->generation);
-	err = harp_op_begin(&op, harp_s(dir->i_sb), HARP_REC_LINK, 256);
+	err = harp_op_begin(&op, harp_s(dir->i_sb), generation, HARP_REC_LINK, 256);
 	if (err)
 		return err;
 	o = harp_op_add(&op, HARP_ROLE_OBJECT, inode);
@@ -311,7 +320,6 @@ static int harp_link(struct dentry *old, struct inode *dir, struct dentry *dentr
 	if (err)
 		goto out;
 	ihold(inode);
-	harp_d_stamp(dentry, generation);
 	d_instantiate(dentry, inode);
 out:
 	harp_op_end(&op);
@@ -430,7 +438,7 @@ static int harp_dir_empty(struct inode *inode)
 	return any ? -ENOTEMPTY : 0;
 }
 
-static int harp_remove(struct inode *dir, struct dentry *dentry, u8 type)
+static int harp_remove(struct inode *dir, struct dentry *dentry, u32 generation, u8 type)
 {
 	struct inode *inode = d_inode(dentry);
 	struct harp_doomed doomed = { .dentry = dentry, .inode = inode };
@@ -438,7 +446,7 @@ static int harp_remove(struct inode *dir, struct dentry *dentry, u8 type)
 	struct harp_op op;
 	int err;
 
-	err = harp_op_begin(&op, harp_s(dir->i_sb), type, 256);
+	err = harp_op_begin(&op, harp_s(dir->i_sb), generation, type, 256);
 	if (err)
 		goto out;
 	o = harp_op_add(&op, HARP_ROLE_OBJECT, inode);
@@ -464,30 +472,38 @@ out:
 	return err;
 }
 
-static int harp_unlink(struct inode *dir, struct dentry *dentry)
+static int harp_remove_enter(struct inode *dir, struct dentry *dentry, u32 *generation)
 {
 	int err;
 
-	err = harp_inode_enter(dir);
+	err = harp_inode_enter_op(dir, generation);
 	if (!err)
-		err = harp_inode_enter(d_inode(dentry));
+		err = harp_d_check(dentry, *generation);
+	return err ?: harp_inode_enter(d_inode(dentry));
+}
+
+static int harp_unlink(struct inode *dir, struct dentry *dentry)
+{
+	u32 generation;
+	int err;
+
+	err = harp_remove_enter(dir, dentry, &generation);
 	if (!err)
 		err = harp_prepare_release(d_inode(dentry));
-	return err ?: harp_remove(dir, dentry, HARP_REC_UNLINK);
+	return err ?: harp_remove(dir, dentry, generation, HARP_REC_UNLINK);
 }
 
 static int harp_rmdir(struct inode *dir, struct dentry *dentry)
 {
+	u32 generation;
 	int err;
 
-	err = harp_inode_enter(dir);
-	if (!err)
-		err = harp_inode_enter(d_inode(dentry));
+	err = harp_remove_enter(dir, dentry, &generation);
 	if (!err)
 		err = harp_dir_empty(d_inode(dentry));
 	if (!err)
 		err = harp_recheck(harp_r(dir));
-	return err ?: harp_remove(dir, dentry, HARP_REC_RMDIR);
+	return err ?: harp_remove(dir, dentry, generation, HARP_REC_RMDIR);
 }
 
 /* ----------------------------------------------------------------------- moving */
@@ -561,12 +577,16 @@ static void harp_move_sections(struct harp_op *op, struct harp_move *m)
 			m->o->fid);
 }
 
-static int harp_move_enter(struct harp_move *m)
+static int harp_move_enter(struct harp_move *m, u32 *generation)
 {
 	struct inode *target = d_inode(m->new);
 	int err;
 
-	err = harp_inode_enter(m->old_dir);
+	err = harp_inode_enter_op(m->old_dir, generation);
+	if (!err)
+		err = harp_d_check(m->old, *generation);
+	if (!err)
+		err = harp_d_check(m->new, *generation);
 	if (!err)
 		err = harp_inode_enter(m->new_dir);
 	if (!err)
@@ -591,14 +611,15 @@ static int harp_rename(struct mnt_idmap *idmap, struct inode *old_dir, struct de
 		.doomed = { .dentry = new, .inode = d_inode(new) },
 	};
 	struct harp_op op;
+	u32 generation;
 	int err;
 
 	if (flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE))
 		return -EINVAL;
-	err = harp_move_enter(&m);
+	err = harp_move_enter(&m, &generation);
 	if (err)
 		return err;
-	err = harp_op_begin(&op, harp_s(old_dir->i_sb),
+	err = harp_op_begin(&op, harp_s(old_dir->i_sb), generation,
 			    m.exchange ? HARP_REC_EXCHANGE : HARP_REC_RENAME, 512);
 	if (err)
 		goto out;

@@ -21,19 +21,21 @@
  * harp_op_begin() - begin a modification
  * @op: the operation; harp_op_end() must follow, also on failure
  * @hs: the mount
+ * @generation: of harp_inode_enter_op(), before anything was decided
  * @type: HARP_REC_*
  * @extra: bytes that data, xattrs or a symlink's target will take
  *
  * Context: process context, may sleep.
  * Return: 0 or -ENOMEM.
  */
-int harp_op_begin(struct harp_op *op, struct harp_sb *hs, u8 type, u32 extra)
+int harp_op_begin(struct harp_op *op, struct harp_sb *hs, u32 generation, u8 type, u32 extra)
 {
 	u32 cap = HARP_OP_BASE + extra;
 	void *buf;
 
 	memset(op, 0, sizeof(*op));
 	op->hs = hs;
+	op->generation = generation;
 	buf = kvmalloc(cap, GFP_KERNEL);
 	if (!buf)
 		return -ENOMEM;
@@ -129,7 +131,8 @@ static struct timespec64 harp_after(struct timespec64 t)
  * Fills the objects' attributes and op->now, which is later than each ctime.
  *
  * Context: process context, may sleep.
- * Return: 0; -ESTALE when an inode is gone; a lower's error.
+ * Return: 0; -ESTALE when an inode is gone; -ETIMEDOUT when the generation is over; a
+ * lower's error.
  */
 int harp_op_lock(struct harp_op *op)
 {
@@ -143,7 +146,7 @@ int harp_op_lock(struct harp_op *op)
 
 		if (!o->inode)
 			continue;
-		err = harp_inode_reload(o->inode);
+		err = harp_inode_reload(o->inode, op->generation);
 		if (err)
 			return err;
 		o->a = harp_i(o->inode)->decided;
@@ -268,7 +271,7 @@ int harp_op_append(struct harp_op *op)
 	harp_op_req(op);
 	err = harp_build_finish(&op->b);
 	if (!err)
-		err = harp_append(op->hs->r, &op->b, &op->index);
+		err = harp_append(op->hs->r, &op->b, op->generation, &op->at);
 	else
 		err = WARN_ON_ONCE(err != -EMSGSIZE) ? err : -EFBIG;
 	if (!err) {
@@ -279,7 +282,7 @@ int harp_op_append(struct harp_op *op)
 				continue;
 			lockdep_assert_held(&harp_i(o->inode)->append_mutex);
 			harp_i(o->inode)->decided = o->a;
-			harp_i(o->inode)->last_index = op->index;
+			harp_i(o->inode)->last_index = op->at.index;
 		}
 	}
 	harp_op_unlock(op);
@@ -291,11 +294,11 @@ int harp_op_append(struct harp_op *op)
  * @op: the operation, appended
  *
  * Context: process context, sleeps.
- * Return: 0, or -ESTALE when released first.
+ * Return: 0, or -ESTALE when released first, or cut.
  */
 int harp_op_wait(struct harp_op *op)
 {
-	return harp_wait_applied(op->hs->r, op->index);
+	return harp_wait_applied(op->hs->r, &op->at);
 }
 
 /**

@@ -562,8 +562,12 @@ static bool harp_view_adopt(struct harp_replica *r, const struct harp_sec_view *
 	ls->view_began = ktime_get_boottime();
 	ls->peer_served = ls->view_began;
 	memset(ls->given, 0, sizeof(ls->given));
-	if (primary && (!was || cut))
-		r->generation++;
+	if (cut || (primary && !was))
+		/*
+		 * After "not serving", before anything of the new view is applied or served:
+		 * pairs with harp_enter_generation() and harp_is_still_there().
+		 */
+		smp_store_release(&r->generation, r->generation + 1);
 	return primary != was || cut;
 }
 

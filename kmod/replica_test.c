@@ -313,18 +313,127 @@ static void release_is_for_the_deposed(struct kunit *test)
 	struct harp_replica *r = replica(test, 0);
 	struct harp_sec_view v = view_of(4, 0, 0);
 	struct netlink_ext_ack extack = { };
-	u64 index;
+	struct harp_at at = { .view = 4, .generation = 1 };
 
 	KUNIT_ASSERT_EQ(test, start(r, &v, 0), 0);
-	index = append_noop(test, r);
+	at.index = append_noop(test, r);
 	KUNIT_EXPECT_EQ(test, harp_release(r, &extack), -EBUSY);
 	KUNIT_EXPECT_NOT_NULL(test, extack._msg);
 	harp_leave(r);
 	KUNIT_EXPECT_EQ(test, harp_release(r, &extack), 0);
-	KUNIT_EXPECT_EQ(test, harp_wait_applied(r, index), -ESTALE);
-	KUNIT_EXPECT_EQ(test, harp_wait_committed(r, index), -ESTALE);
+	KUNIT_EXPECT_EQ(test, harp_wait_applied(r, &at), -ESTALE);
+	KUNIT_EXPECT_EQ(test, harp_wait_index(r, at.index), -ESTALE);
+	KUNIT_EXPECT_EQ(test, harp_wait_committed(r, at.index), -ESTALE);
 	KUNIT_EXPECT_EQ(test, harp_enter(r), -ETIMEDOUT);
 	KUNIT_EXPECT_FALSE(test, harp_is_primary(r));
+}
+
+/* As if STARTED, applied and promised: what follows is decided by a serving primary. */
+static void serve(struct harp_replica *r)
+{
+	harp_primary_ack(r, r->s + 1, r->view);
+	r->ap = r->cp;
+	r->links->woken = r->ap;
+	r->lease_until = ktime_add_ms(ktime_get_boottime(), 100000);
+	/* As harp_try_serve(). */
+	smp_store_release(&r->serving, true);
+}
+
+static int append(struct kunit *test, struct harp_replica *r, u32 generation,
+		  struct harp_at *at)
+{
+	void *buf = kunit_kzalloc(test, 256, GFP_KERNEL);
+	struct harp_builder b;
+
+	KUNIT_ASSERT_NOT_NULL(test, buf);
+	harp_build_begin(&b, buf, 256, HARP_REC_NOOP);
+	KUNIT_ASSERT_EQ(test, harp_build_finish(&b), 0);
+	return harp_append(r, &b, generation, at);
+}
+
+/* N1, V8: what was decided by a primary that was deposed is not logged by its successor. */
+static void append_is_of_its_generation(struct kunit *test)
+{
+	struct harp_replica *r = replica(test, 0);
+	struct harp_sec_view v = view_of(4, 0, 0);
+	struct netlink_ext_ack extack = { };
+	u32 before, after, left;
+	struct harp_at at;
+
+	KUNIT_ASSERT_EQ(test, start(r, &v, 0), 0);
+	serve(r);
+	KUNIT_ASSERT_EQ(test, harp_enter_generation(r, &before), 0);
+	KUNIT_EXPECT_EQ(test, append(test, r, before, &at), 0);
+	KUNIT_EXPECT_EQ(test, at.index, 2ULL);
+	KUNIT_EXPECT_EQ(test, at.view, 4ULL);
+
+	/* A new view with another backup, the same primary: what it decided holds. */
+	r->lease_until = 0;
+	KUNIT_ASSERT_EQ(test, harp_fence(r, 8, 0, &left), 0);
+	v = view_of(8, 2, 4);
+	KUNIT_ASSERT_EQ(test, start(r, &v, 2), 0);
+	serve(r);
+	KUNIT_EXPECT_EQ(test, append(test, r, before, &at), 0);
+	KUNIT_EXPECT_EQ(test, at.view, 8ULL);
+
+	harp_leave(r);
+	KUNIT_ASSERT_EQ(test, harp_release(r, &extack), 0);
+	KUNIT_EXPECT_EQ(test, append(test, r, before, &at), -ETIMEDOUT);
+	v = view_of(12, 4, 8);
+	KUNIT_ASSERT_EQ(test, start(r, &v, 4), 0);
+	serve(r);
+	KUNIT_EXPECT_EQ(test, append(test, r, before, &at), -ETIMEDOUT);
+	KUNIT_EXPECT_EQ(test, harp_log_top(r->log), 5ULL);
+	KUNIT_ASSERT_EQ(test, harp_enter_generation(r, &after), 0);
+	KUNIT_EXPECT_NE(test, after, before);
+	KUNIT_EXPECT_EQ(test, append(test, r, after, &at), 0);
+	KUNIT_EXPECT_EQ(test, at.index, 6ULL);
+}
+
+/* V6: a record that was cut is not the one that has its number now. */
+static void wait_knows_its_record(struct kunit *test)
+{
+	struct harp_replica *r = replica(test, 0);
+	struct harp_sec_view v = view_of(4, 0, 0);
+	struct harp_at kept, cut;
+	u32 generation, left;
+
+	KUNIT_ASSERT_EQ(test, start(r, &v, 0), 0);
+	serve(r);
+	KUNIT_ASSERT_EQ(test, harp_enter_generation(r, &generation), 0);
+	KUNIT_ASSERT_EQ(test, append(test, r, generation, &kept), 0);
+	KUNIT_ASSERT_EQ(test, append(test, r, generation, &cut), 0);
+	r->lease_until = 0;
+	KUNIT_ASSERT_EQ(test, harp_fence(r, 8, 0, &left), 0);
+	v = view_of(8, kept.index, 4);
+	KUNIT_ASSERT_EQ(test, start(r, &v, kept.index), 0);
+	serve(r);
+	KUNIT_ASSERT_GE(test, r->ap, cut.index);
+	KUNIT_EXPECT_EQ(test, harp_wait_applied(r, &kept), 0);
+	KUNIT_EXPECT_EQ(test, harp_wait_applied(r, &cut), -ESTALE);
+}
+
+/* The same when the member that appended it comes back as backup. */
+static void backup_wait_knows_its_record(struct kunit *test)
+{
+	struct harp_replica *r = replica(test, 0);
+	struct harp_sec_view v = view_of(4, 0, 0);
+	u32 generation, left;
+	struct harp_at cut;
+
+	KUNIT_ASSERT_EQ(test, start(r, &v, 0), 0);
+	serve(r);
+	KUNIT_ASSERT_EQ(test, harp_enter_generation(r, &generation), 0);
+	KUNIT_ASSERT_EQ(test, append(test, r, generation, &cut), 0);
+	r->lease_until = 0;
+	KUNIT_ASSERT_EQ(test, harp_fence(r, 9, 1, &left), 0);
+	v = view_of(9, 1, 4);
+	swap(v.primary, v.backup);
+	swap(v.primary_inc, v.backup_inc);
+	KUNIT_ASSERT_EQ(test, start(r, &v, 1), 0);
+	KUNIT_ASSERT_EQ(test, harp_log_top(r->log), cut.index);
+	r->ap = cut.index;
+	KUNIT_EXPECT_EQ(test, harp_wait_applied(r, &cut), -ESTALE);
 }
 
 static void backup_admits_nobody(struct kunit *test)
@@ -358,6 +467,9 @@ static struct kunit_case replica_cases[] = {
 	KUNIT_CASE(ack_commits_from_started_on),
 	KUNIT_CASE(fence_stops_commit),
 	KUNIT_CASE(release_is_for_the_deposed),
+	KUNIT_CASE(append_is_of_its_generation),
+	KUNIT_CASE(wait_knows_its_record),
+	KUNIT_CASE(backup_wait_knows_its_record),
 	KUNIT_CASE(backup_admits_nobody),
 	KUNIT_CASE(times_and_fids_never_come_again),
 	{}

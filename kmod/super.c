@@ -104,12 +104,13 @@ static int harp_release_record(struct harp_release *rel)
 {
 	struct harp_op_object *o;
 	struct harp_op op;
+	u32 generation;
 	int err;
 
-	err = harp_enter(rel->hs->r);
+	err = harp_enter_generation(rel->hs->r, &generation);
 	if (err)
 		return err;
-	err = harp_op_begin(&op, rel->hs, HARP_REC_RELEASE, 0);
+	err = harp_op_begin(&op, rel->hs, generation, HARP_REC_RELEASE, 0);
 	if (err)
 		goto out;
 	o = harp_op_add_fid(&op, HARP_ROLE_OBJECT, rel->fid);

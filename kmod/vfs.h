@@ -74,7 +74,7 @@ struct harp_release {
  * @append_mutex: see above
  * @decided: decided attributes; @append_mutex
  * @last_index: last record that touches it; @append_mutex to change
- * @generation: replica.generation that the state was loaded in
+ * @generation: replica.generation that the state is of
  * @stale: found to be gone when it was reloaded
  * @dying: an unlink that leaves no user is being decided; i_lock
  * @state: committed HARP_STATE_*
@@ -187,12 +187,14 @@ struct inode *harp_iget(struct super_block *sb, u64 fid);
 struct inode *harp_iget_node(struct super_block *sb, struct harp_node *node);
 /* A new inode, not yet there for others: harp_inode_born() or iget_failed() follows. */
 struct inode *harp_inode_new(struct super_block *sb, u64 fid);
-void harp_inode_born(struct inode *inode, const struct harp_attrs *a, u64 index);
+void harp_inode_born(struct inode *inode, const struct harp_attrs *a, const struct harp_at *at);
 /* Reference to the lower: valid as long as the inode is. */
 struct harp_node *harp_inode_node(struct inode *inode);
-int __must_check harp_inode_reload(struct inode *inode);	/* append_mutex held */
+int __must_check harp_inode_reload(struct inode *inode, u32 generation); /* append_mutex held */
 /* Admission of an operation on @inode: serving, and the inode not from before. */
 int __must_check harp_inode_enter(struct inode *inode);
+/* The same for a modification: harp_op_begin() wants the generation. */
+int __must_check harp_inode_enter_op(struct inode *inode, u32 *generation);
 int __must_check harp_inode_settle(struct inode *inode);
 void harp_evict_inode(struct inode *inode);
 int harp_getattr(struct mnt_idmap *idmap, const struct path *path, struct kstat *stat,
@@ -250,8 +252,9 @@ struct harp_op_object {
  * @obj: inodes it touches; their sections come first in the record
  * @nobj: how many
  * @locked: append_mutexes held
+ * @generation: in which it is decided: it is appended in that one or not at all
  * @now: its time: later than the ctime of every inode it touches
- * @index: the record's number
+ * @at: where its record is
  */
 struct harp_op {
 	struct harp_sb *hs;
@@ -259,15 +262,17 @@ struct harp_op {
 	struct harp_op_object obj[HARP_OP_OBJECTS];
 	unsigned int nobj;
 	bool locked;
+	u32 generation;
 	struct timespec64 now;
-	u64 index;
+	struct harp_at at;
 };
 
 /*
  * In this order: begin; add…; sections of the record; lock; change obj[].a;
  * append (unlocks); wait; end (always).
  */
-int __must_check harp_op_begin(struct harp_op *op, struct harp_sb *hs, u8 type, u32 extra);
+int __must_check harp_op_begin(struct harp_op *op, struct harp_sb *hs, u32 generation, u8 type,
+			       u32 extra);
 struct harp_op_object *harp_op_add(struct harp_op *op, u8 role, struct inode *inode);
 struct harp_op_object *harp_op_add_fid(struct harp_op *op, u8 role, u64 fid);
 int __must_check harp_op_lock(struct harp_op *op);

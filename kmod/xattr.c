@@ -169,14 +169,14 @@ static int harp_xattr_decide(struct inode *inode, const char *name, const void *
 }
 
 /* @mode: the mode that an ACL brings with it, or 0. */
-static int harp_xattr_record(struct inode *inode, const char *name, const void *value,
-			     size_t size, umode_t mode)
+static int harp_xattr_record(struct inode *inode, u32 generation, const char *name,
+			     const void *value, size_t size, umode_t mode)
 {
 	struct harp_op_object *o;
 	struct harp_op op;
 	int err;
 
-	err = harp_op_begin(&op, harp_s(inode->i_sb), HARP_REC_XATTR, size + 512);
+	err = harp_op_begin(&op, harp_s(inode->i_sb), generation, HARP_REC_XATTR, size + 512);
 	if (err)
 		goto out;
 	o = harp_op_add(&op, HARP_ROLE_OBJECT, inode);
@@ -201,6 +201,7 @@ static int harp_xattr_set(const struct xattr_handler *handler, struct mnt_idmap 
 			  struct dentry *dentry, struct inode *inode, const char *name,
 			  const void *value, size_t size, int flags)
 {
+	u32 generation;
 	int err;
 
 	err = harp_xattr_known(name);
@@ -212,12 +213,12 @@ static int harp_xattr_set(const struct xattr_handler *handler, struct mnt_idmap 
 		return -ERANGE;
 	if (size > HARP_XATTR_SIZE_MAX)
 		return -E2BIG;
-	err = harp_inode_enter(inode);
+	err = harp_inode_enter_op(inode, &generation);
 	if (!err)
 		err = harp_xattr_decide(inode, name, value, size, flags);
 	if (!err)
 		err = harp_recheck(harp_r(inode));
-	return err ?: harp_xattr_record(inode, name, value, size, 0);
+	return err ?: harp_xattr_record(inode, generation, name, value, size, 0);
 }
 
 /* May the caller see that it exists? The lower was asked with our privileges. */
@@ -320,8 +321,9 @@ int harp_set_acl(struct mnt_idmap *idmap, struct inode *inode, struct posix_acl 
 	void *value = NULL;
 	umode_t mode = 0;
 	int err, size = 0;
+	u32 generation;
 
-	err = harp_inode_enter(inode);
+	err = harp_inode_enter_op(inode, &generation);
 	if (!err)
 		err = harp_inode_settle(inode);
 	if (!err && acl && type == ACL_TYPE_ACCESS)
@@ -339,7 +341,7 @@ int harp_set_acl(struct mnt_idmap *idmap, struct inode *inode, struct posix_acl 
 		if (err)
 			goto out;
 	}
-	err = harp_xattr_record(inode, name, value, size, mode);
+	err = harp_xattr_record(inode, generation, name, value, size, mode);
 out:
 	kfree(value);
 	return err;
