@@ -410,10 +410,12 @@ const char *witness::take_message(const std::shared_ptr<link> &l, const harp_wir
 
 void witness::link_main(const std::shared_ptr<link> &l) {
     const char *why = nullptr;
+    bool hung_up = false;
     while (!l->over && why == nullptr) {
         harp_wire_hdr h{};
         alignas(8) uint8_t body[256];
-        if (!receive_all(l->fd.get(), &h, sizeof(h))) {
+        hung_up = !receive_all(l->fd.get(), &h, sizeof(h));
+        if (hung_up) {
             why = "the primary hung up";
             break;
         }
@@ -436,7 +438,7 @@ void witness::link_main(const std::shared_ptr<link> &l) {
         std::unique_lock lock(l->room_mutex);
         l->room.wait_for(lock, 1s, [&] { return l->over || l->unwritten < unwritten_max; });
     }
-    if (why != nullptr && !l->over) {
+    if (why != nullptr && !hung_up && !l->over) {
         refused_++;
     }
     link_failed(l, why != nullptr ? why : "dropped");

@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The witness's replica with a primary at the other end of its record link: real
+ * threads, a real file, a socket pair. The primary here says what a test wants it to.
+ */
+#include "cluster/witness.hh"
+#include "codec.h"
+
+#include <cstring>
+#include <filesystem>
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+namespace harp {
+namespace {
+
+using namespace vsr;
+using namespace std::chrono_literals;
+using cluster::witness;
+
+constexpr slot_t slot_b{1};
+constexpr slot_t slot_w{2};
+constexpr incarnation_t primary_inc{3};
+constexpr incarnation_t own_inc{1};
+
+/* The primary's end of a record link. */
+struct primary_end {
+    unique_fd fd;
+
+    bool say(const void *p, size_t len) {
+        return send(fd.get(), p, len, MSG_NOSIGNAL) == static_cast<ssize_t>(len);
+    }
+    /* Reads @len bytes; false when the link ends or nothing comes for five seconds. */
+    bool hear(void *p, size_t len) {
+        auto *at = static_cast<uint8_t *>(p);
+        pollfd waiting{fd.get(), POLLIN, 0};
+        while (len != 0 && poll(&waiting, 1, 5000) == 1) {
+            ssize_t n = recv(fd.get(), at, len, 0);
+            if (n <= 0) {
+                return false;
+            }
+            at += n;
+            len -= static_cast<size_t>(n);
+        }
+        return len == 0;
+    }
+    template <typename Body>
+    bool hear(uint8_t type, Body &body) {
+        harp_wire_hdr h{};
+        const char *why = "";
+        return hear(&h, sizeof(h)) && harp_wire_check_header(&h, &why) == 0 && h.type == type &&
+               hear(&body, sizeof(body)) && harp_wire_check_body(&h, &body, &why) == 0;
+    }
+};
+
+/* A message before it is sealed, so that a test can spoil it. */
+struct rec_message {
+    harp_wire_hdr h{};
+    harp_wire_rec body{};
+    std::vector<uint8_t> records;
+
+    std::vector<uint8_t> bytes() const {
+        std::vector<uint8_t> out(sizeof(h) + sizeof(body));
+        memcpy(out.data(), &h, sizeof(h));
+        memcpy(out.data() + sizeof(h), &body, sizeof(body));
+        out.insert(out.end(), records.begin(), records.end());
+        return out;
+    }
+    void seal() { harp_wire_seal(&h, &body, static_cast<u32>(records.size())); }
+};
+
+class witness_link : public testing::Test {
+protected:
+    void SetUp() override {
+        path_ = testing::TempDir() + "harp-witness-" + std::to_string(getpid());
+        std::filesystem::remove(path_);
+        config_.id.group.fill(7);
+        config_.id.lineage = lineage_t(5);
+        config_.id.epoch = epoch_t(1);
+        config_.id.self = slot_w;
+        config_.members[0] = {member_id(1), slot_t(0), member_kind::primary, "a"};
+        config_.members[1] = {member_id(2), slot_b, member_kind::backup, "b"};
+        config_.members[2] = {member_id(3), slot_w, member_kind::witness, "w"};
+        config_.path = path_;
+        config_.size = 16u << 20;
+        config_.boot = "boot-1";
+        view_.view = view_t(5);
+        view_.epoch = config_.id.epoch;
+        view_.lineage = config_.id.lineage;
+        view_.primary = {slot_b, primary_inc};
+        view_.backup = {slot_w, own_inc};
+        view_.promise = 2s;
+        auto made = witness::make(
+                loop_, config_, {[this](const kernel_event &e) { events_.push_back(e); }, {}},
+                [](log_source, const witness::got_source &got) { got(fail(ENOENT, "no source")); });
+        ASSERT_TRUE(made.ok()) << made.error().text;
+        witness_ = std::move(*made);
+        ASSERT_TRUE(run(cmd_attach{own_inc, {}, {}, {}, {}}));
+    }
+    void TearDown() override {
+        witness_.reset();
+        std::filesystem::remove(path_);
+    }
+
+    bool wait(const std::function<bool()> &done) {
+        auto end = boottime_now() + 10s;
+        while (!done() && boottime_now() < end) {
+            loop_.turn(20ms);
+        }
+        return done();
+    }
+    /* Carries a command out; its answer. */
+    bool run(kernel_command_body body) {
+        token_t token(++last_token_);
+        witness_->execute({token, std::move(body)});
+        const command_done *found = nullptr;
+        wait([&] {
+            for (const auto &e : events_) {
+                const auto *d = std::get_if<command_done>(&e);
+                found = d != nullptr && d->token == token ? d : found;
+            }
+            return found != nullptr;
+        });
+        return found != nullptr && found->ok;
+    }
+    bool adopt() {
+        start what;
+        what.record = view_;
+        what.donor = slot_b;
+        return run(cmd_adopt{what, {}, index_t(1)});
+    }
+    bool enter() { return run(cmd_enter{view_, role::backup}); }
+
+    primary_end give_link() {
+        int fds[2] = {-1, -1};
+        EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+        witness_->give_link(unique_fd(fds[0]), {slot_b, view_.view, false});
+        return {unique_fd(fds[1])};
+    }
+    /* In the view, with a link on which HELLO has come. */
+    primary_end greeted() {
+        EXPECT_TRUE(entered_ || (adopt() && enter()));
+        entered_ = true;
+        primary_end p = give_link();
+        EXPECT_TRUE(p.hear(HARP_WIRE_HELLO, hello_));
+        return p;
+    }
+
+    /* A REC of one record that follows what HELLO told. */
+    rec_message next_record() {
+        rec_message m;
+        std::vector<uint64_t> buf(512);
+        harp_builder b{};
+        harp_build_begin(&b, buf.data(), 4096, HARP_REC_NOOP);
+        EXPECT_EQ(harp_build_finish(&b), 0);
+        harp_rec_seal(static_cast<harp_rec_hdr *>(b.buf), le64_to_cpu(hello_.top) + 1,
+                      view_.view.value(), view_.lineage.value(), 1, le32_to_cpu(hello_.crc_of_top));
+        const auto *p = static_cast<const uint8_t *>(b.buf);
+        m.records.assign(p, p + b.len);
+        m.h.type = HARP_WIRE_REC;
+        memcpy(m.h.group, config_.id.group.data(), config_.id.group.size());
+        m.h.lineage = cpu_to_le64(config_.id.lineage.value());
+        m.h.epoch = cpu_to_le32(config_.id.epoch.value());
+        m.h.inc = cpu_to_le64(primary_inc.value());
+        m.h.view = cpu_to_le64(view_.view.value());
+        m.h.sender = slot_b.value();
+        m.body.prev_index = hello_.top;
+        m.body.prev_view = hello_.view_of_top;
+        m.body.nrec = cpu_to_le32(1);
+        m.body.t = cpu_to_le64(12345);
+        m.body.flags = cpu_to_le32(HARP_REC_F_SERVING);
+        m.seal();
+        return m;
+    }
+    /* Also those of the link before, whose thread has ended and whose events are posted. */
+    void forget_events() {
+        bool here = false;
+        loop_.post([&here] { here = true; });
+        ASSERT_TRUE(wait([&here] { return here; }));
+        events_.clear();
+    }
+    const link_changed *last_end() const {
+        const link_changed *found = nullptr;
+        for (const auto &e : events_) {
+            const auto *l = std::get_if<link_changed>(&e);
+            found = l != nullptr && !l->up ? l : found;
+        }
+        return found;
+    }
+    /*
+     * The bytes end the link with these words, are counted, and leave the log as it was;
+     * the next link finds a witness that takes a record.
+     */
+    void is_refused(const std::vector<uint8_t> &bytes, const std::string &words) {
+        SCOPED_TRACE(words);
+        primary_end p = greeted();
+        harp_wire_hello before = hello_;
+        uint64_t refused = witness_->facts().refused;
+        forget_events();
+        ASSERT_TRUE(p.say(bytes.data(), bytes.size()));
+        shutdown(p.fd.get(), SHUT_WR); /* what is shorter than it says is at its end */
+        ASSERT_TRUE(wait([&] { return last_end() != nullptr; }));
+        EXPECT_NE(last_end()->text.find(words), std::string::npos) << last_end()->text;
+        EXPECT_EQ(witness_->facts().refused, refused + 1);
+        EXPECT_FALSE(witness_->facts().link_up);
+        primary_end again = greeted();
+        EXPECT_EQ(memcmp(&hello_, &before, sizeof(before)), 0);
+        takes_a_record(again);
+    }
+    void takes_a_record(primary_end &p) {
+        auto m = next_record().bytes();
+        ASSERT_TRUE(p.say(m.data(), m.size()));
+        const uint64_t want = le64_to_cpu(hello_.top) + 1;
+        harp_wire_ack ack{};
+        do {
+            ASSERT_TRUE(p.hear(HARP_WIRE_ACK, ack));
+        } while (le64_to_cpu(ack.n) < want);
+        EXPECT_EQ(le64_to_cpu(ack.n), want);
+        EXPECT_EQ(le64_to_cpu(ack.t), 12345u);
+    }
+
+    std::string path_;
+    cluster::witness_config config_;
+    view_record view_;
+    loop loop_;
+    std::vector<kernel_event> events_;
+    std::unique_ptr<witness> witness_;
+    uint64_t last_token_ = 0;
+    bool entered_ = false;
+    harp_wire_hello hello_{};
+};
+
+} // namespace
+
+TEST_F(witness_link, hello_tells_the_view_record_and_records_are_acked) {
+    primary_end p = greeted();
+    EXPECT_EQ(le64_to_cpu(hello_.top), 1u);
+    EXPECT_EQ(le64_to_cpu(hello_.view_of_top), 5u);
+    takes_a_record(p);
+    EXPECT_TRUE(wait([&] { return witness_->facts().link_up; }));
+    EXPECT_EQ(witness_->log().end().top, index_t(2));
+}
+
+/* The link may be there before START is: its HELLO waits for the view. */
+TEST_F(witness_link, a_link_that_comes_before_the_view_is_greeted_when_it_is_entered) {
+    primary_end p = give_link();
+    ASSERT_TRUE(adopt());
+    pollfd quiet{p.fd.get(), POLLIN, 0};
+    EXPECT_EQ(poll(&quiet, 1, 0), 0) << "HELLO of a log that has no role yet";
+    ASSERT_TRUE(enter());
+    ASSERT_TRUE(p.hear(HARP_WIRE_HELLO, hello_));
+    EXPECT_EQ(le64_to_cpu(hello_.top), 1u);
+    takes_a_record(p);
+}
+
+TEST_F(witness_link, a_link_replaced_before_the_view_is_never_greeted) {
+    primary_end first = give_link();
+    primary_end second = give_link();
+    ASSERT_TRUE(adopt() && enter());
+    ASSERT_TRUE(second.hear(HARP_WIRE_HELLO, hello_));
+    char byte = 0;
+    EXPECT_EQ(recv(first.fd.get(), &byte, 1, 0), 0);
+}
+
+TEST_F(witness_link, garbage_is_refused) {
+    is_refused(std::vector<uint8_t>(4096, 0x5a), "magic");
+    auto good = (greeted(), next_record());
+    auto bad = good;
+    bad.h.version = HARP_WIRE_VERSION + 1;
+    is_refused(bad.bytes(), "version");
+    bad = good;
+    bad.h.len = cpu_to_le32(HARP_WIRE_BATCH_MAX + HARP_WIRE_BATCH_MAX);
+    is_refused(bad.bytes(), "length out of bounds");
+    bad = good;
+    bad.body.cp = cpu_to_le64(1); /* after it was sealed */
+    is_refused(bad.bytes(), "checksum");
+}
+
+/* Protocol, "Messages": group, lineage, epoch, sender, incarnation, view. */
+TEST_F(witness_link, what_is_not_of_this_view_is_refused) {
+    auto spoiled = [this](const std::function<void(rec_message &)> &spoil) {
+        greeted();
+        auto m = next_record();
+        spoil(m);
+        m.seal();
+        return m.bytes();
+    };
+    is_refused(spoiled([](rec_message &m) { m.h.group[3] ^= 1; }), "another group");
+    is_refused(spoiled([](rec_message &m) { m.h.lineage = cpu_to_le64(6); }), "another lineage");
+    is_refused(spoiled([](rec_message &m) { m.h.epoch = cpu_to_le32(2); }), "another epoch");
+    is_refused(spoiled([](rec_message &m) { m.h.sender = 0; }), "another sender");
+    is_refused(spoiled([](rec_message &m) { m.h.inc = cpu_to_le64(2); }), "refused");
+    is_refused(spoiled([](rec_message &m) { m.h.view = cpu_to_le64(1); }), "refused");
+    auto unknown = (greeted(), next_record());
+    unknown.h.type = HARP_WIRE_LEAVE + 1;
+    is_refused(unknown.bytes(), "unknown type");
+}
+
+TEST_F(witness_link, records_that_do_not_follow_or_do_not_check_are_refused) {
+    auto spoiled = [this](const std::function<void(rec_message &)> &spoil) {
+        greeted();
+        auto m = next_record();
+        spoil(m);
+        m.seal();
+        return m.bytes();
+    };
+    is_refused(spoiled([](rec_message &m) { m.body.prev_index = cpu_to_le64(9); }),
+               "records that do not check");
+    is_refused(spoiled([](rec_message &m) { m.body.prev_view = cpu_to_le64(1); }), "refused");
+    is_refused(spoiled([](rec_message &m) { m.records[40] ^= 1; }), "records that do not check");
+    is_refused(spoiled([](rec_message &m) { m.body.nrec = cpu_to_le32(2); }), "number of records");
+    is_refused(
+            spoiled([](rec_message &m) { m.records.erase(m.records.end() - 8, m.records.end()); }),
+            "number of records");
+    auto cut_off = (greeted(), next_record().bytes());
+    cut_off.erase(cut_off.end() - 8, cut_off.end());
+    is_refused(cut_off, "the link ended within a message");
+}
+
+TEST_F(witness_link, only_a_primarys_messages_are_taken) {
+    greeted();
+    auto m = next_record();
+    harp_wire_ack ack{};
+    m.h.type = HARP_WIRE_ACK;
+    harp_wire_seal(&m.h, &ack, 0);
+    std::vector<uint8_t> bytes(sizeof(m.h) + sizeof(ack));
+    memcpy(bytes.data(), &m.h, sizeof(m.h));
+    memcpy(bytes.data() + sizeof(m.h), &ack, sizeof(ack));
+    is_refused(bytes, "a message that only a primary takes");
+}
+
+/* I9, N2: a primary that does not wait for HELLO cannot know what follows. */
+TEST_F(witness_link, records_before_hello_are_refused) {
+    hello_ = {};
+    primary_end p = give_link();
+    auto m = next_record().bytes();
+    ASSERT_TRUE(p.say(m.data(), m.size()));
+    ASSERT_TRUE(wait([&] { return last_end() != nullptr; }));
+    EXPECT_EQ(last_end()->text, "records before HELLO");
+    EXPECT_EQ(witness_->facts().refused, 1u);
+}
+
+/* A primary that goes away is no refused message. */
+TEST_F(witness_link, the_end_of_a_link_is_told_and_not_counted_as_refused) {
+    primary_end p = greeted();
+    p.fd.reset();
+    ASSERT_TRUE(wait([&] { return last_end() != nullptr; }));
+    EXPECT_EQ(last_end()->text, "the primary hung up");
+    EXPECT_EQ(witness_->facts().refused, 0u);
+}
+
+} // namespace harp
