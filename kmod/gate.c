@@ -273,6 +273,11 @@ static int harp_gate_event(struct notifier_block *nb, unsigned long event, void 
 		pr_info("harp: %s/%u: device %s of the gate is gone\n", g->r->group,
 			g->r->member, netdev_name(dev));
 		harp_gate_unhook(g);
+		spin_lock(&g->r->lock);
+		/* V8, I5: whatever takes its place would be unwatched. As a fence does. */
+		smp_store_mb(g->r->serving, false);
+		spin_unlock(&g->r->lock);
+		harp_wake_all(g->r);
 	}
 	return NOTIFY_DONE;
 }
