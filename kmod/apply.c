@@ -15,6 +15,7 @@
 #include <linux/kthread.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
+#include "dataplane.h"
 #include "lower.h"
 #include "node.h"
 
@@ -609,7 +610,11 @@ static u64 harp_apply_limit(struct harp_replica *r)
 	spin_lock(&r->lock);
 	switch (r->media_failure ? HARP_ROLE_NONE_ : r->role) {
 	case HARP_ROLE_PRIMARY:
-		limit = r->cp;
+		/*
+		 * Not before STARTED: a record that killed the primary before must be
+		 * in the log of this view's backup before we try it (finding 19).
+		 */
+		limit = r->links->started ? r->cp : r->ap;
 		break;
 	case HARP_ROLE_BACKUP:
 		limit = min(r->told_cp, r->told_ap);
@@ -679,6 +684,20 @@ static int harp_apply_one(struct harp_replica *r, u64 index)
 	return 0;
 }
 
+/* Too many rows wait for the next LB pass. Errors that pass leave them to it. */
+static void harp_apply_rows(struct harp_replica *r, u64 index)
+{
+	struct harp_lower *lw = harp_lower(r);
+	unsigned int tries = 0;
+	int err;
+
+	do {
+		err = harp_rows_flush(lw, HARP_NODES_DIRTY_MAX / 2);
+	} while (err && !harp_apply_retry(r, err, tries++));
+	if (err && !kthread_should_stop())
+		harp_media_failure(r, err, "row", index);
+}
+
 static void harp_apply_batch(struct harp_replica *r, u64 limit)
 {
 	struct harp_lower *lw = harp_lower(r);
@@ -692,9 +711,8 @@ static void harp_apply_batch(struct harp_replica *r, u64 limit)
 	if (harp_apply_limit(r) < i)
 		harp_apply_note(r, 0, 0);
 	harp_link_kick(r);
-	if (READ_ONCE(lw->nodes.nr_dirty) > HARP_NODES_DIRTY_MAX &&
-	    harp_rows_flush(lw, HARP_NODES_DIRTY_MAX / 2))
-		harp_media_failure(r, -EIO, "row", i - 1);
+	if (READ_ONCE(lw->nodes.nr_dirty) > HARP_NODES_DIRTY_MAX)
+		harp_apply_rows(r, i - 1);
 }
 
 static int harp_apply_thread(void *arg)
