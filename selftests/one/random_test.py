@@ -102,20 +102,23 @@ def sequence(harp: Path, bare: Path, seed: int, count: int) -> str:
         root.mkdir()
     one, two = (Subject(root) for root in roots)
     worked = 0
-    for number in range(count):
-        op = generator.next()
-        if opens_fifo(two, op):
-            continue
-        done.append(op)
-        answers = one.do(op), two.do(op)
-        worked += answers[0][0] == "ok"
-        if answers[0] != answers[1]:
-            last = "\n".join(f"{o!r:.120}" for o in done[-25:])
-            raise AssertionError(f"seed {seed}, operation {number} {op!r:.120}: harp "
-                                 f"{answers[0]!r:.200}, lower {answers[1]!r:.200}; after:\n{last}")
-    bad = difference(tree(roots[0]), tree(roots[1]))
-    one.close()
-    two.close()
+    try:
+        for number in range(count):
+            op = generator.next()
+            if opens_fifo(two, op):
+                continue
+            done.append(op)
+            answers = one.do(op), two.do(op)
+            worked += answers[0][0] == "ok"
+            if answers[0] != answers[1]:
+                last = "\n".join(f"{o!r:.120}" for o in done[-25:])
+                raise AssertionError(f"seed {seed}, operation {number} {op!r:.120}: harp "
+                                     f"{answers[0]!r:.200}, lower {answers[1]!r:.200}; "
+                                     f"after:\n{last}")
+        bad = difference(tree(roots[0]), tree(roots[1]))
+    finally:
+        one.close()
+        two.close()
     if bad:
         raise AssertionError(f"seed {seed}, after {count} operations: harp, lower:\n{bad}")
     return f"{worked} of {len(done)} operations succeeded"
