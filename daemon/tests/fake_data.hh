@@ -267,7 +267,8 @@ private:
     void take_records(const harp_wire_hdr &h, const uint8_t *body, size_t len) {
         harp_wire_rec m{};
         memcpy(&m, body, sizeof(m));
-        std::vector<uint64_t> aligned((len - sizeof(m) + 7) / 8);
+        /* Never empty: the bytes of a BEAT have an address, too. */
+        std::vector<uint64_t> aligned((len - sizeof(m) + 7) / 8 + 1);
         memcpy(aligned.data(), body + sizeof(m), len - sizeof(m));
         const auto *raw = reinterpret_cast<const uint8_t *>(aligned.data());
         index_t after(le64_to_cpu(m.prev_index));
