@@ -4,7 +4,7 @@
 
 Runs inside a test kernel; the lower stands in for harp (both nodes mount the same disk):
 
-    make -f daemon/service/tool.mk
+    make -f daemon/service/tool.mk check-service
     scripts/lab uml --disk 64M -- python3 daemon/tests/service_uml.py [NAME...]
 
 KTAP on stdout. Outages are printed as "# …" lines; in a kernel full of checkers
