@@ -198,6 +198,9 @@ static int harp_append_locked(struct harp_replica *r, struct harp_rec_hdr *rec, 
 		err = -ETIMEDOUT;
 	at->view = r->view;
 	spin_unlock(&r->lock);
+	/* Again, now that nobody else can append: many may have seen the same last room. */
+	if (!err && !harp_space_holds(r, cost))
+		err = -EAGAIN;
 	if (err)
 		return err;
 	return harp_log_append(r->log, rec, at->view, harp_now_ns(r), cost, &at->index);

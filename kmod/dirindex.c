@@ -569,5 +569,6 @@ int harp_node_iterate(struct harp_node *dir, u64 from, harp_dir_fn fn, void *arg
 		return min(used, 0);
 	pr_warn_ratelimited("harp: %s/%u: readdir of %llx fails on the lower: %pe\n",
 			    dir->r->group, dir->r->member, dir->fid, ERR_PTR(used));
+	harp_lower_error(dir->r, used, "readdir");
 	return -ETIMEDOUT;
 }

@@ -260,9 +260,11 @@ u64 harp_space_cost(const struct harp_builder *b);
 /* Would both lowers take @cost more? 0 or -ENOSPC. */
 int __must_check harp_space_check(struct harp_replica *r, u64 cost);
 /* What this lower can still take, its reserve not counted. */
+bool harp_space_holds(struct harp_replica *r, u64 cost);
 void harp_space_free(struct harp_replica *r, u64 *bytes, u64 *inodes);
 /* The lower cannot be trusted any more: fence, LEAVE, tell harpd (N6). */
 void harp_media_failure(struct harp_replica *r, int err, const char *what, u64 index);
+int harp_lower_error(struct harp_replica *r, int err, const char *what);
 
 /* -------------------------------------------------------------------- inode.c */
 /*

@@ -29,6 +29,7 @@
 #define HARP_TX_BYTES		(256U * 1024)	/* … and bytes, unless one is longer */
 #define HARP_TELL_MS		10		/* CP and AP alone are told after this */
 #define HARP_FREE_MS		100		/* how old the free space told may be */
+#define HARP_FREE_CLOSE		BIT_ULL(30)	/* unless there is less than this, bytes */
 #define HARP_LEAVE_WAIT		(HZ / 2)
 
 static void harp_link_wake(struct harp_replica *r)
@@ -193,9 +194,16 @@ int harp_send_ack(struct harp_link *l, u64 t, u64 promise)
 	};
 	u32 flags = promise ? HARP_ACK_F_PROMISE : 0;
 	bool live;
+	u64 ap;
 
 	lockdep_assert_held(&l->tx_mutex);
-	if (!l->free_at || ktime_ms_delta(now, l->free_at) > HARP_FREE_MS) {
+	/*
+	 * AP first: what is applied while we look then counts twice at the primary,
+	 * not never. A lower that is nearly full is looked at whenever AP has moved.
+	 */
+	ap = READ_ONCE(r->ap);
+	if (!l->free_at || ktime_ms_delta(now, l->free_at) > HARP_FREE_MS ||
+	    (l->free_bytes < HARP_FREE_CLOSE && ap != l->sent_ap)) {
 		harp_space_free(r, &l->free_bytes, &l->free_inodes);
 		l->free_at = now;
 	}
@@ -204,8 +212,8 @@ int harp_send_ack(struct harp_link *l, u64 t, u64 promise)
 	spin_lock(&r->lock);
 	live = harp_link_live(l) && r->role == HARP_ROLE_BACKUP;
 	body.n = cpu_to_le64(harp_log_top(r->log));
-	l->sent_lb = r->lb;
-	l->sent_ap = r->ap;
+	l->sent_lb = min(r->lb, ap);
+	l->sent_ap = ap;
 	spin_unlock(&r->lock);
 	/* After the fence nothing of the view is acked. */
 	if (!live)

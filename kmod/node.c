@@ -428,6 +428,8 @@ struct harp_node *harp_node_get(struct harp_replica *r, u64 fid)
 		return n;
 	if (n == ERR_PTR(-ENOENT) && !harp_fid_was_given(harp_lower(r), fid))
 		return ERR_PTR(-ESTALE);
+	if (harp_fid_was_given(harp_lower(r), fid))
+		harp_lower_error(r, PTR_ERR(n), "inode");
 	pr_warn_ratelimited("harp: %s/%u: fid %llx cannot be found: %pe\n", r->group, r->member,
 			    fid, n);
 	return ERR_PTR(-ETIMEDOUT);
@@ -532,6 +534,7 @@ out:
 		return n;
 	pr_warn_ratelimited("harp: %s/%u: lookup in %llx fails on the lower: %pe\n", r->group,
 			    r->member, dir->fid, n);
+	harp_lower_error(r, PTR_ERR(n), "lookup");
 	return ERR_PTR(-ETIMEDOUT);
 }
 

@@ -165,6 +165,24 @@ static int harp_space_check_peer(struct harp_replica *r, u64 cost, u64 top)
 }
 
 /**
+ * harp_space_holds() - does what harp_space_check() found still hold?
+ * @r: the replica
+ * @cost: of harp_space_cost()
+ *
+ * Looks at no lower, so a refusal may be due to an old sample.
+ *
+ * Context: any; with log->mutex held the answer stays true until it is let go.
+ * Return: true when both lowers take this much more.
+ */
+bool harp_space_holds(struct harp_replica *r, u64 cost)
+{
+	u64 top = harp_log_top(r->log);
+
+	return !cost || (!harp_space_check_own(r, cost, top) &&
+			 !harp_space_check_peer(r, cost, top));
+}
+
+/**
  * harp_space_check() - would both lowers take this much more?
  * @r: the replica
  * @cost: of harp_space_cost()
@@ -307,4 +325,29 @@ void harp_media_failure(struct harp_replica *r, int err, const char *what, u64 i
 	       text);
 	harp_event(r, HARP_EVENT_MEDIA_FAILURE, index, text);
 	harp_leave(r);
+}
+
+/**
+ * harp_lower_error() - what a lower's error while reading is to the caller
+ * @r: the replica
+ * @err: the error
+ * @what: what was tried
+ *
+ * A lower that cannot be read is a media failure: this member leaves the view, and
+ * the caller tries again, at the other.
+ *
+ * Context: process context.
+ * Return: @err, or -ETIMEDOUT.
+ */
+int harp_lower_error(struct harp_replica *r, int err, const char *what)
+{
+	switch (err) {
+	case -EIO:
+	case -EUCLEAN:
+	case -EBADMSG:
+		harp_media_failure(r, err, what, 0);
+		return -ETIMEDOUT;
+	default:
+		return err;
+	}
 }

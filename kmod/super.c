@@ -153,31 +153,6 @@ void harp_release_work(struct work_struct *work)
 	kfree(rel);
 }
 
-/**
- * harp_lower_error() - what a lower's error while reading is to the caller
- * @r: the replica
- * @err: the error
- * @what: what was tried
- *
- * A lower that cannot be read is a media failure: this member leaves the view, and
- * the caller tries again, at the other.
- *
- * Context: process context.
- * Return: @err, or -ETIMEDOUT.
- */
-int harp_lower_error(struct harp_replica *r, int err, const char *what)
-{
-	switch (err) {
-	case -EIO:
-	case -EUCLEAN:
-	case -EBADMSG:
-		harp_media_failure(r, err, what, 0);
-		return -ETIMEDOUT;
-	default:
-		return err;
-	}
-}
-
 /* ----------------------------------------------------------------------- statfs */
 
 /* One record's worth of either copy must always fit: the smaller one counts (I7). */

@@ -91,6 +91,10 @@ static int harp_sync_lower(struct harp_lower *lw, const char **what)
 
 	*what = "row file";
 	err = harp_rows_flush(lw, READ_ONCE(lw->nodes.nr_dirty)) ?: harp_rows_head_write(lw);
+	/* They belong to what is committed, as records do: the reserve is theirs, too. */
+	if ((err == -ENOSPC || err == -EDQUOT) && !harp_space_release(lw))
+		err = harp_rows_flush(lw, READ_ONCE(lw->nodes.nr_dirty)) ?:
+		      harp_rows_head_write(lw);
 	if (err)
 		return err;
 	*what = "sync of the lower";
@@ -114,7 +118,7 @@ static int harp_sync_lower(struct harp_lower *lw, const char **what)
  * @lw: the lower
  *
  * Context: sync thread, or the end of the replica; under the lower's cred.
- * Return: 0 or the lower's error, which is a media failure.
+ * Return: 0; -ENOMEM or -EINTR: LB stays; or the lower's error, a media failure.
  */
 int harp_sync_pass(struct harp_lower *lw)
 {
@@ -132,6 +136,9 @@ int harp_sync_pass(struct harp_lower *lw)
 		what = "LB note";
 		err = harp_lb_write(lw, n);
 	}
+	/* Says nothing about the disk: LB stays, and the next pass tries again. */
+	if (err == -ENOMEM || err == -EINTR)
+		return err;
 	if (err) {
 		harp_media_failure(r, err, what, n);
 		return err;

@@ -177,8 +177,6 @@ int harp_super_init(void);
 void harp_super_exit(void);
 bool harp_is_releasing(struct harp_sb *hs, u64 fid);
 void harp_release_work(struct work_struct *work);
-/* What a lower's failure while reading becomes (media failure, then: try later). */
-int harp_lower_error(struct harp_replica *r, int err, const char *what);
 
 /* --------------------------------------------------------------------- inode.c */
 extern const struct inode_operations harp_file_iops, harp_dir_iops, harp_symlink_iops,
