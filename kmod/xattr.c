@@ -277,7 +277,7 @@ ssize_t harp_listxattr(struct dentry *dentry, char *list, size_t size)
  * @type: ACL_TYPE_*
  * @rcu: called in an RCU walk
  *
- * Callers have been admitted (harp_permission() and its like).
+ * Also reached without a permission check before it (getxattr(2), nfsd's GETACL).
  *
  * Context: process context, may sleep unless @rcu.
  * Return: the ACL, NULL when there is none, or an error.
@@ -287,9 +287,13 @@ struct posix_acl *harp_get_acl(struct inode *inode, int type, bool rcu)
 	const struct cred *old_cred;
 	struct harp_node *node;
 	struct posix_acl *acl;
+	int err;
 
 	if (rcu)
 		return ERR_PTR(-ECHILD);
+	err = harp_enter(harp_r(inode));
+	if (err)
+		return ERR_PTR(err);
 	node = harp_inode_node(inode);
 	if (IS_ERR(node))
 		return ERR_CAST(node);
@@ -298,6 +302,11 @@ struct posix_acl *harp_get_acl(struct inode *inode, int type, bool rcu)
 	revert_creds(old_cred);
 	if (IS_ERR(acl))
 		return ERR_PTR(harp_lower_error(harp_r(inode), PTR_ERR(acl), "get ACL"));
+	err = harp_recheck(harp_r(inode));
+	if (err) {
+		posix_acl_release(acl);
+		return ERR_PTR(err);
+	}
 	return acl;
 }
 
