@@ -203,25 +203,26 @@ static struct svc_rqst *harp_current_rqst(void)
 }
 
 /*
- * How many modifications this request has made before. A thread keeps its slot;
- * where none is free near its hash, it always is step 0.
+ * How many modifications this request has made before. A thread keeps its slot until
+ * threads begun later need it: those that have ended do not say so.
  */
 static u16 harp_next_step(struct harp_sb *hs, struct svc_rqst *rq)
 {
 	u32 xid = be32_to_cpu(rq->rq_xid), at = hash_ptr(rq, ilog2(HARP_STEP_SLOTS)), i;
-	u16 step = 0;
+	struct harp_step *s = &hs->steps[at], *near;
+	u16 step;
 
 	spin_lock(&hs->lock);
 	for (i = 0; i < 16; i++) {
-		struct harp_step *s = &hs->steps[(at + i) % HARP_STEP_SLOTS];
-
-		if (s->owner && s->owner != rq)
-			continue;
-		if (!s->owner || s->xid != xid)
-			*s = (struct harp_step){ .owner = rq, .xid = xid };
-		step = s->step++;
-		break;
+		near = &hs->steps[(at + i) % HARP_STEP_SLOTS];
+		if (!near->owner || near->owner == rq) {
+			s = near;
+			break;
+		}
 	}
+	if (s->owner != rq || s->xid != xid)
+		*s = (struct harp_step){ .owner = rq, .xid = xid };
+	step = s->step++;
 	spin_unlock(&hs->lock);
 	return step;
 }
