@@ -381,6 +381,29 @@ def backup_refuses() -> None:
         partner.sock.close()
 
 
+def suspects_wait_for_started() -> None:
+    """A new primary tries what the old one died of only when another holds it (finding 19)."""
+    with Lone(slot=1) as lone:
+        lone.start(primary=False)
+        partner = lone.partner()
+        where = partner.wait(HELLO).body
+        record = harpwire.seal_record(1, b"", 0, 2, lone.view, 7, where["crc_of_top"])
+        partner.send(REC, record, prev_index=1, prev_view=lone.view, nrec=1, t=5)
+        partner.wait(ACK)
+        partner.send(REC, prev_index=2, prev_view=lone.view, cp=2, ap=1, t=6)
+        lone.wait(lambda s: s["ap"] == 1)
+        partner.sock.close()
+        lone.wait(lambda s: s["time_left_ms"] == 0)
+        lone.start(primary=True)
+        for _ in range(50):
+            assert lone.state()["ap"] == 1, "applied before STARTED"
+        partner = lone.partner()
+        lone.hello(partner)
+        backup = Backup(partner)
+        assert lone.wait(lambda s: s["serving"] == 1)["ap"] >= 2
+        backup.stop()
+
+
 def promises() -> None:
     """L2, L4: who is heard and serves gets a promise, and the fence waits for it."""
     with Lone(slot=1) as lone:
@@ -573,6 +596,11 @@ def gate_lets_go_of_devices() -> None:
             assert error.errno == 16 and "serves" in error.text, error
         else:
             raise AssertionError("the gate of a serving member was moved")
+        run("ip", "link", "del", "gate0")
+        assert lone.state()["serving"] == 0, "frames would leave unwatched (G1)"
+        Rig.dummy()
+        lone.harp.gate(GROUP, 0, "gate0")
+        lone.wait(lambda s: s["serving"] == 1)
         backup.stop()
 
 
@@ -753,6 +781,7 @@ TESTS: list[tuple[str, Callable[[], Any]]] = [
     ("wire: a stranger's message ends the link", wire_refuses_strangers),
     ("wire: a lower view is refused, a higher one told", wire_views),
     ("wire: a backup takes only what follows its top", backup_refuses),
+    ("takeover: what killed the primary waits for STARTED", suspects_wait_for_started),
     ("lease: promises are given to who is heard", promises),
     ("lease: LEAVE frees the promise", leave_frees),
     ("lease: an untouched primary lets it end", untouched_ends),
