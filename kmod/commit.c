@@ -444,6 +444,7 @@ void harp_commit_advance(struct harp_replica *r)
 	struct harp_links *ls = r->links;
 	struct harp_log_pos pos;
 	u64 from, ap, cp, i, limit, apply;
+	bool behind;
 
 	spin_lock(&r->lock);
 	ap = r->ap;
@@ -454,7 +455,11 @@ void harp_commit_advance(struct harp_replica *r)
 	limit = min(r->lb, r->peer_lb);
 	if (!harp_in_view(r))
 		limit = 0;
+	/* A pass that was asked for before anything was applied has gained nothing. */
+	behind = ls->high && r->lb < ap;
 	spin_unlock(&r->lock);
+	if (behind)
+		harp_sync_kick(r, false);
 	WARN_ON_ONCE(ap > cp);
 	if (ap > from)
 		trace_harp_apply(r, ap);

@@ -114,16 +114,21 @@ def log_fills(rig: Rig) -> str:
     before = rig.harp.get(rig.group, 0)
     block = os.urandom(1 << 20)
     fd = os.open(rig.p.mnt / "big", os.O_CREAT | os.O_RDWR, 0o600)
+    begin = time.monotonic()
     for n in range(24):
         assert os.pwrite(fd, block, n << 20) == 1 << 20
+    took = time.monotonic() - begin
     os.close(fd)
     after = rig.harp.get(rig.group, 0)
+    waits = after["wait_full"] - before["wait_full"]
+    # Left to the pass that comes every five seconds, a wait would take half of that.
+    assert waits and took < 1.5 * waits, f"{waits} waits for room took {took:.1f} s"
     assert after["base"] > before["base"], "nothing was discarded"
     assert after["lb"] > before["lb"]
     data = (rig.p.mnt / "big").read_bytes()
     assert data == block * 24
     same_copies(rig)
-    return f"{after['wait_full'] - before['wait_full']} waits for room"
+    return f"{waits} waits for room, {took:.1f} s"
 
 
 def log_fills_with_names(rig: Rig) -> str:
