@@ -881,7 +881,7 @@ int harp_wire_check_body(const struct harp_wire_hdr *h, const void *body, const 
 		return bad(why, "checksum of the message");
 	switch (h->type) {
 	case HARP_WIRE_HELLO:
-		if (hello->reserved || !hello->top != !hello->view_of_top)
+		if (!hello->top != !hello->view_of_top)
 			return bad(why, "HELLO: top");
 		break;
 	case HARP_WIRE_REC:

@@ -156,6 +156,7 @@ static int harp_send_hello(struct harp_link *l)
 	body.top = cpu_to_le64(pos.top);
 	body.view_of_top = cpu_to_le64(pos.top_view);
 	body.crc_of_top = cpu_to_le32(pos.top_crc);
+	body.ring = cpu_to_le32(pos.size / HARP_WIRE_RING_UNIT);
 	body.lb = cpu_to_le64(READ_ONCE(r->lb));
 	body.ap = cpu_to_le64(READ_ONCE(r->ap));
 	harp_link_header(l, &hdr, HARP_WIRE_HELLO, l->view);

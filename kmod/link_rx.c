@@ -54,10 +54,10 @@ static const char *harp_take_hello(struct harp_link *l, const struct harp_wire_h
 {
 	struct harp_replica *r = l->r;
 	u64 top = le64_to_cpu(m->top), lb = le64_to_cpu(m->lb), ap = le64_to_cpu(m->ap);
+	u32 crc, ring = le32_to_cpu(m->ring);
 	const struct harp_rec_hdr *rec;
 	struct harp_log_pos pos;
 	const char *why = NULL;
-	u32 crc;
 
 	mutex_lock(harp_log_mutex(r->log));
 	harp_log_pos(r->log, &pos);
@@ -74,6 +74,8 @@ static const char *harp_take_hello(struct harp_link *l, const struct harp_wire_h
 		why = "HELLO: the backup's last record is not ours";
 	else if (lb > top || ap > top)
 		why = "HELLO: LB or AP beyond top";
+	else if (ring && ring < pos.size / HARP_WIRE_RING_UNIT)
+		why = "HELLO: the backup's log region is smaller than ours: give both one size";
 	mutex_unlock(harp_log_mutex(r->log));
 	if (why)
 		return why;

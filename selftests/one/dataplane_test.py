@@ -302,6 +302,11 @@ def wire_refuses_strangers() -> None:
         liar(lone, "HELLO beyond", lambda p: lone.hello(p, top=top + 1))
         liar(lone, "HELLO of another log", lambda p: lone.hello(p, crc_of_top=1))
         liar(lone, "HELLO with LB beyond top", lambda p: lone.hello(p, lb=top + 1))
+        events, ring = harpnl.Events(), lone.state()["ring_size"] // 4096
+        liar(lone, "HELLO of a smaller log", lambda p: lone.hello(p, ring=ring - 1))
+        while "smaller than ours" not in events.wait("link-dead")["text"]:
+            pass
+        events.harp.close()
         liar(lone, "REC to a primary", lambda p: p.send(REC, prev_index=top))
 
         def early_ack(p: harpwire.Partner) -> None:
@@ -311,7 +316,7 @@ def wire_refuses_strangers() -> None:
         state = lone.state()
         assert state["cp"] == 0 and not state["serving"], state
         partner = lone.partner()
-        lone.hello(partner)
+        lone.hello(partner, ring=ring)
         backup = Backup(partner)
         lone.wait(lambda s: s["serving"] == 1)
         backup.stop()
@@ -694,6 +699,71 @@ def backup_is_filled() -> None:
         assert (b["formed"], b["intact"], b["complete"]) == (view, 1, 1), b
 
 
+class Tap(threading.Thread):
+    """Stands between two real members and keeps what the backup's ACKs say."""
+
+    def __init__(self, rig: Rig) -> None:
+        super().__init__(daemon=True)
+        self.acks: list[dict[str, int]] = []
+        ends = [socket.socketpair() for _ in range(2)]
+        for member, (mine, theirs) in enumerate(ends):
+            rig.harp.link_add(rig.group, member, 1 - member, theirs)
+            theirs.close()
+        self.primary, self.backup = ends[0][0], ends[1][0]
+        self.start()
+        threading.Thread(target=self.down, daemon=True).start()
+
+    def down(self) -> None:
+        try:
+            while data := self.primary.recv(1 << 16):
+                self.backup.sendall(data)
+        except OSError:
+            return
+
+    def run(self) -> None:
+        reader = harpwire.Partner(self.backup, UUID, 7, 1, 1, 1, 0)
+        head, body = struct.Struct(harpwire.HEADER), struct.Struct(harpwire.BODIES[ACK])
+        try:
+            while True:
+                raw = reader.read(head.size)
+                kind, length = head.unpack(raw)[2], head.unpack(raw)[4]
+                raw += reader.read(length)
+                if kind == ACK:
+                    self.acks.append(dict(zip(harpwire.FIELDS[ACK],
+                                              body.unpack_from(raw, head.size))))
+                self.primary.sendall(raw)
+        except (ConnectionError, OSError):
+            return
+
+    def stop(self) -> None:
+        for sock in (self.primary, self.backup):
+            sock.close()
+
+
+def told_space_is_as_of_its_ap() -> str:
+    """The free space a backup tells lacks all that it had applied, and said so, by then."""
+    size, count = 64 << 10, 120
+    with Rig(promise_ms=5000) as rig:
+        fd = os.open(rig.p.mnt / "data", os.O_CREAT | os.O_WRONLY)
+        os.pwrite(fd, bytes(size), 0)
+        rig.settle()
+        tap = Tap(rig)
+        top = rig.harp.get(rig.group, 0)["top"]
+        rig.harp.wait(rig.group, 0, lambda s: s["link_up"] and s["peer_ap"] == top)
+        free = tap.acks[-1]["free_bytes"]
+        for n in range(1, count + 1):
+            os.pwrite(fd, bytes(size), n * size)
+        os.close(fd)
+        rig.settle()
+        rig.harp.wait(rig.group, 0, lambda s: s["peer_ap"] == top + count)
+        told = {a["ap"]: a["free_bytes"] for a in tap.acks if a["ap"] > top}
+        for ap, left in told.items():
+            taken = (ap - top) * size
+            assert left <= free - taken, f"{left} free told, {free} less {taken} taken by {ap}"
+        tap.stop()
+    return f"{len(told)} application points told"
+
+
 FIFREEZE, FITHAW = 0xc0045877, 0xc0045878
 
 
@@ -792,6 +862,7 @@ TESTS: list[tuple[str, Callable[[], Any]]] = [
     ("release: parked operations answer ESTALE", release_answers_stale),
     ("link: broken and made again under load", links_come_and_go),
     ("view: a backup is sent what it lacks", backup_is_filled),
+    ("space: what a backup tells is as of the AP it tells", told_space_is_as_of_its_ap),
     ("log: full while the backup's disk stalls", log_full),
     ("takeover: the backup goes on with the witness", takeover),
 ]

@@ -15,7 +15,7 @@ MAGIC, VERSION = 0x4c524148, 1
 HELLO, REC, ACK, LEAVE = 1, 2, 3, 4
 HEADER = "<IBBHII16sQQQB3sI"
 BODIES = {HELLO: "<QQIIQQ", REC: "<QQQQQQQII", ACK: "<QQQQQQQII", LEAVE: "<"}
-FIELDS = {HELLO: ("top", "view_of_top", "crc_of_top", "", "lb", "ap"),
+FIELDS = {HELLO: ("top", "view_of_top", "crc_of_top", "ring", "lb", "ap"),
           REC: ("prev_index", "prev_view", "cp", "ap", "lb", "t", "heard", "nrec", "flags"),
           ACK: ("n", "t", "promise", "lb", "ap", "free_bytes", "free_inodes", "flags", ""),
           LEAVE: ()}

@@ -68,7 +68,8 @@ struct harp_wire_hdr {
  * @top: last index in the backup's log
  * @view_of_top: its view (0 for index 0)
  * @crc_of_top: its header crc (0 for index 0); the chain goes on from it
- * @reserved: zero
+ * @ring: bytes of its ring, in units of 4096; 0: not told. A ring smaller than the
+ *	primary's would fill up before the primary waits, and is refused
  * @lb: the backup's LB
  * @ap: the backup's AP
  */
@@ -76,10 +77,12 @@ struct harp_wire_hello {
 	__le64 top;
 	__le64 view_of_top;
 	__le32 crc_of_top;
-	__le32 reserved;
+	__le32 ring;
 	__le64 lb;
 	__le64 ap;
 };
+
+#define HARP_WIRE_RING_UNIT	4096
 
 #define HARP_REC_F_SERVING	1	/* the primary serves */
 
