@@ -10,6 +10,10 @@ from . import kernel
 from .util import LabError, OUT, ROOT, lock_file, need, run
 
 SOURCES = ("kmod", "uapi")
+# What a build leaves among the copied sources. The probes' answers, too: without
+# them all would be compiled again.
+MADE = ("*.o", "*.ko", "*.mod", "*.mod.c", "*.cmd", "Module.symvers",
+        "modules.order", "*.probe", "*.probe.log", "compat_config.h")
 
 
 def _mirror(target: Path) -> None:
@@ -18,9 +22,7 @@ def _mirror(target: Path) -> None:
     need("rsync")
     target.mkdir(parents=True, exist_ok=True)
     run(["rsync", "-a", "--delete",
-         *(f"--exclude={p}" for p in ("*.o", "*.ko", "*.mod", "*.mod.c",
-                                      "*.cmd", "Module.symvers",
-                                      "modules.order")),
+         *(f"--exclude={p}" for p in MADE),
          *(ROOT / name for name in SOURCES), target], "copying the sources")
 
 
