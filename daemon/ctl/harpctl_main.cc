@@ -278,8 +278,12 @@ void add_commands(CLI::App &app, options &o, int &rc) {
     auto *records = log->add_subcommand("show", "Decoded records of a group here, or of a file");
     records->add_option("NAME", o.group, "A group, or the path of a witness log or region dump")
             ->required();
-    records->add_option("--from", o.from, "First index (default: the newest)");
-    records->add_option("-n,--count", o.count, "How many")->capture_default_str();
+    /* "-1" would become the largest number there is. */
+    records->add_option("--from", o.from, "First index (default: the newest)")
+            ->check(CLI::Range(uint64_t{0}, uint64_t{INT64_MAX}));
+    records->add_option("-n,--count", o.count, "How many")
+            ->capture_default_str()
+            ->check(CLI::Range(uint64_t{1}, uint64_t{UINT32_MAX}));
     records->add_flag("--json", o.as_json, "One object a line");
     records->add_option("--state", o.state_dir, "harpd's state directory")->capture_default_str();
     records->callback([&] { rc = log_show(o); });

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* harpctl and harpd as programs: what they do with arguments and files that are wrong. */
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace {
+
+namespace fs = std::filesystem;
+
+struct outcome {
+    int status = -1;
+    std::string text; /* both streams */
+};
+
+/* This program is OUT/check/bin/NAME; those are OUT/check/harpctl and OUT/check/harpd. */
+outcome run(const std::string &command) {
+    const std::string bin = fs::read_symlink("/proc/self/exe").parent_path().parent_path();
+    const std::string line = "HARP_BUS=unix:path=/nonexistent/bus exec " + bin + "/" + command +
+                             " 2>&1 </dev/null";
+    outcome out;
+    FILE *p = popen(line.c_str(), "r");
+    if (p == nullptr) {
+        return out;
+    }
+    char buf[4096];
+    for (size_t n = 0; (n = fread(buf, 1, sizeof(buf), p)) != 0;) {
+        out.text.append(buf, n);
+    }
+    int status = pclose(p);
+    out.status = WIFEXITED(status) ? WEXITSTATUS(status) : 128;
+    return out;
+}
+
+class programs : public testing::Test {
+protected:
+    void SetUp() override {
+        dir_ = testing::TempDir() + "harp-args-" + std::to_string(getpid());
+        fs::remove_all(dir_);
+        fs::create_directories(dir_);
+    }
+    void TearDown() override { fs::remove_all(dir_); }
+    std::string file(const std::string &name, const std::string &content) {
+        std::ofstream(dir_ + "/" + name) << content;
+        return dir_ + "/" + name;
+    }
+    /* Ends with an error of its own, not by a signal, and says this. */
+    static void says(const std::string &command, const std::string &words) {
+        outcome o = run(command);
+        EXPECT_NE(o.status, 0) << command;
+        EXPECT_LT(o.status, 126) << command << ": " << o.text;
+        EXPECT_NE(o.text.find(words), std::string::npos) << command << " said: " << o.text;
+    }
+    std::string dir_;
+};
+
+} // namespace
+
+TEST_F(programs, harpctl_says_what_is_wrong_with_its_arguments) {
+    says("harpctl", "subcommand is required");
+    says("harpctl frobnicate", "subcommand is required");
+    says("harpctl status --jsn", "--jsn");
+    says("harpctl status one two", "two");
+    says("harpctl group", "subcommand is required");
+    says("harpctl group destroy g", "subcommand is required");
+    says("harpctl group create", "NAME is required");
+    says("harpctl group create g --config /etc/harp/groups/h.toml",
+         "expected a file g.toml in harpd's groups directory");
+    says("harpctl switchover", "NAME is required");
+    says("harpctl switchover g beta gamma", "gamma");
+    says("harpctl log show g --count many", "many");
+    says("harpctl log show g --from -1", "--from");
+    says("harpctl log show g --count 0", "--count");
+    says("harpctl log show", "NAME is required");
+}
+
+TEST_F(programs, harpctl_without_harpd_says_so) {
+    says("harpctl status", "harpctl: ");
+    says("harpctl switchover g", "`harpctl status` shows who serves");
+    EXPECT_EQ(run("harpctl --version").status, 0);
+    EXPECT_EQ(run("harpctl --version").text.rfind("harpctl ", 0), 0u);
+}
+
+TEST_F(programs, a_file_that_is_no_log_is_not_shown_as_one) {
+    says("harpctl log show " + dir_ + "/none", "No such file");
+    says("harpctl log show " + file("empty", ""), "harpctl: ");
+    says("harpctl log show " + file("text", std::string(100000, 'x')), "harpctl: ");
+}
+
+TEST_F(programs, harpd_names_what_it_does_not_know) {
+    says("harpd --frobnicate", "frobnicate");
+    says("harpd --config", "config");
+    says("harpd one", "Usage: harpd");
+    EXPECT_EQ(run("harpd --version").status, 0);
+}
+
+TEST_F(programs, harpd_does_not_start_on_a_configuration_it_cannot_read) {
+    const std::string start = "harpd --bus none --config " + dir_ + " --state " + dir_ +
+                              "/lib --run " + dir_ + "/run";
+    file("harp.toml", "name = \"alpha\"\nlisten = [\"127.0.");
+    says(start, "harp.toml:2:");
+    file("harp.toml", "name = \"alpha\"\ncolour = \"green\"\n");
+    says(start, "harp.toml:2: unknown key 'colour'");
+    file("harp.toml", "name = 5\n");
+    says(start, "harp.toml:1: name: found the number 5, expected ");
+}
