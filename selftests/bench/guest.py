@@ -15,7 +15,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from lab import Pair, Subject, networks, slow_disk, subjects
+from lab import Pair, Subject, networks, slow_disk, subjects, touch_memory
 from traces import commit_us, percentiles, processor, share, traced
 from works import SMALL, WORKS, Work, make_source
 
@@ -103,6 +103,7 @@ def profile(harp: Subject, pair: Pair, chosen: list[Work]) -> dict[str, Any]:
 def main() -> int:
     config = json.loads(sys.argv[1])
     chosen = [w for w in WORKS if w.name in config["works"]]
+    touch_memory()
     make_source()
     networks()
     disks = [slow_disk(disk, name, config["flush_ms"])
