@@ -22,23 +22,6 @@ static bool harp_xattr_hidden(const char *name)
 	       !strcmp(name, XATTR_NAME_EVM) || !strcmp(name, XATTR_NAME_IMA);
 }
 
-/* Namespaces that go through the handler below. */
-static int harp_xattr_known(const char *name)
-{
-	static const char * const prefixes[] = {
-		XATTR_USER_PREFIX, XATTR_TRUSTED_PREFIX, XATTR_SECURITY_PREFIX,
-	};
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(prefixes); i++) {
-		size_t len = strlen(prefixes[i]);
-
-		if (!strncmp(name, prefixes[i], len))
-			return name[len] ? 0 : -EINVAL;
-	}
-	return -EOPNOTSUPP;
-}
-
 static ssize_t harp_lower_getxattr(struct inode *inode, const char *name, void *value,
 				   size_t size)
 {
@@ -141,11 +124,8 @@ static int harp_xattr_get(const struct xattr_handler *handler, struct dentry *de
 	ssize_t ret;
 	int err;
 
-	err = harp_xattr_known(name);
-	if (!err && harp_xattr_hidden(name))
-		err = -ENODATA;
-	if (!err)
-		err = harp_inode_enter(inode);
+	name = xattr_full_name(handler, name);
+	err = harp_xattr_hidden(name) ? -ENODATA : harp_inode_enter(inode);
 	if (err)
 		return err;
 	ret = harp_lower_getxattr(inode, name, buffer, size);
@@ -204,9 +184,7 @@ static int harp_xattr_set(const struct xattr_handler *handler, struct mnt_idmap 
 	u32 generation;
 	int err;
 
-	err = harp_xattr_known(name);
-	if (err)
-		return err;
+	name = xattr_full_name(handler, name);
 	if (harp_xattr_hidden(name))
 		return -EPERM;
 	if (strlen(name) > HARP_XATTR_NAME_MAX)
@@ -356,15 +334,29 @@ out:
 	return err;
 }
 
-static const struct xattr_handler harp_xattr_handler = {
-	.prefix	= "",	/* every name that no other handler takes */
+/* By prefix: nfsd looks for "user." to know whether there are user attributes at all. */
+static const struct xattr_handler harp_user_xattrs = {
+	.prefix	= XATTR_USER_PREFIX,
+	.get	= harp_xattr_get,
+	.set	= harp_xattr_set,
+};
+
+static const struct xattr_handler harp_trusted_xattrs = {
+	.prefix	= XATTR_TRUSTED_PREFIX,
+	.get	= harp_xattr_get,
+	.set	= harp_xattr_set,
+};
+
+static const struct xattr_handler harp_security_xattrs = {
+	.prefix	= XATTR_SECURITY_PREFIX,
 	.get	= harp_xattr_get,
 	.set	= harp_xattr_set,
 };
 
 const struct xattr_handler * const harp_xattr_handlers[] = {
-	/* Before the one that takes every name: the first that matches is it. */
+	&harp_user_xattrs,
+	&harp_trusted_xattrs,
+	&harp_security_xattrs,
 	HARP_ACL_XATTR_HANDLERS
-	&harp_xattr_handler,
 	NULL
 };
