@@ -23,6 +23,7 @@ constexpr size_t head_size = 4096;
 
 /* ext4 (Documentation/filesystems/ext4/super.rst), offsets from the superblock at 1024. */
 constexpr size_t ext4_super = 1024;
+constexpr uint32_t ext4_block_shift_max = 6; /* of 1024: 64 KiB */
 constexpr uint32_t ext4_incompat_recover = 0x4;
 constexpr uint32_t ext4_ro_orphan_present = 0x10000;
 /* XFS version-5 superblock: log-incompat and needsrepair come and go. */
@@ -35,9 +36,12 @@ T at(const std::string &bytes, size_t off) {
     return v;
 }
 
-lower_traits ext4_traits(const std::string &b) {
+result<lower_traits> ext4_traits(const std::string &b) {
     auto le32 = [&](size_t off) { return le32toh(at<uint32_t>(b, ext4_super + off)); };
     auto le16 = [&](size_t off) { return le16toh(at<uint16_t>(b, ext4_super + off)); };
+    if (le32(24) > ext4_block_shift_max) {
+        return fail(EUCLEAN, "the ext4 superblock on the device is damaged");
+    }
     lower_traits t;
     t["block size"] = fmt::format("{}", 1024u << le32(24));
     t["inode size"] = fmt::format("{}", le16(88));
@@ -114,7 +118,11 @@ result<lower_traits> read_traits(const std::string &b, const std::string &type) 
     bool is_xfs = b.compare(0, 4, "XFSB") == 0;
     lower_traits t;
     if (type == "ext4" && is_ext4) {
-        t = ext4_traits(b);
+        auto of_ext4 = ext4_traits(b);
+        if (!of_ext4) {
+            return of_ext4;
+        }
+        t = std::move(*of_ext4);
     } else if (type == "xfs" && is_xfs) {
         t = xfs_traits(b);
     } else {
