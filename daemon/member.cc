@@ -215,7 +215,10 @@ void group_member::arm() {
 }
 
 void group_member::beat_second() {
-    backend_.replica->touch();
+    /* A member that takes part in nothing must not keep its kernel serving (G2). */
+    if (core_->state() != member_state::failed) {
+        backend_.replica->touch();
+    }
     if (link_ && link_->connects && !link_given_ && !dialler_) {
         dial_link();
     }
