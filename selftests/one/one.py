@@ -129,11 +129,11 @@ class Rig:
     """{P,B}: member 0 is primary, member 1 backup."""
 
     def __init__(self, kind: str = "ext4", region: str = "mem:32M", tcp: str | None = None,
-                 promise_ms: int = 2000, group: str = "one") -> None:
+                 promise_ms: int = 2000, group: str = "one", small: bool = False) -> None:
         if len(disks()) < 2:
             raise Skip("needs two disks in HARP_DISKS")
         self.kind, self.region, self.tcp, self.promise = kind, region, tcp, promise_ms
-        self.group = group
+        self.group, self.small = group, small
         self.members = [Member(0, disks()[0]), Member(1, disks()[1])]
         self.p, self.b = self.members
         self.harp = harpnl.Harp()
@@ -146,7 +146,7 @@ class Rig:
     def __enter__(self) -> Rig:
         try:
             for member in self.members:
-                make_fs(member.disk, self.kind)
+                make_fs(member.disk, self.kind, self.small)
                 mount_lower(member.disk, member.lower, self.kind)
                 self.mount(member, init=True)
             self.dummy()
