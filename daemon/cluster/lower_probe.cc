@@ -162,7 +162,8 @@ std::string compare_lowers(const std::string &name_a, const lower_traits &a,
     std::string out;
     auto keys = a;
     keys.insert(b.begin(), b.end());
-    for (const auto &[key, unused] : keys) {
+    for (const auto &entry : keys) {
+        const std::string &key = entry.first;
         auto in = [&](const lower_traits &t) { return t.contains(key) ? t.at(key) : "none"; };
         if (in(a) != in(b)) {
             out += fmt::format("{}{}: {} has {}, {} has {}", out.empty() ? "" : "; ", key, name_a,

@@ -327,6 +327,7 @@ TEST_F(node_files, an_older_state_file_is_an_older_life_to_its_peers) {
     state_.inc = incarnation_t(7);
     start();
     ASSERT_TRUE(wait([&] { return group_status()["incarnation"] == 8; }));
+    ASSERT_TRUE(wait([&] { return group_status()["state"] == "outside"; }));
     auto m = beat(0);
     m.header.inc = incarnation_t(5);
     say("127.0.8.1", encode(m));
@@ -337,6 +338,7 @@ TEST_F(node_files, an_older_state_file_is_an_older_life_to_its_peers) {
     /* Also by the harpd that comes after this one: it is on disk. */
     restart();
     ASSERT_TRUE(wait([&] { return group_status()["incarnation"] == 9; }));
+    ASSERT_TRUE(wait([&] { return group_status()["state"] == "outside"; }));
     say("127.0.8.1", encode(m));
     EXPECT_TRUE(wait([&] { return group_refused("old_incarnation") == 1; }));
     EXPECT_EQ(answer_to("127.0.8.1",
