@@ -6,6 +6,8 @@
  * directory's decided and committed names are the same to whoever holds it; and a
  * name in the dcache is true as long as the generation is (harp_d_revalidate()).
  */
+#include <linux/kdev_t.h>
+#include <linux/magic.h>
 #include <linux/namei.h>
 #include <linux/posix_acl.h>
 #include <linux/posix_acl_xattr.h>
@@ -254,6 +256,10 @@ static int harp_mknod(struct mnt_idmap *idmap, struct inode *dir, struct dentry 
 
 	if (!S_ISCHR(mode) && !S_ISBLK(mode))
 		m.rdev = 0;
+	/* What xfs_vn_mknod() refuses must not be logged first. */
+	if (m.rdev && harp_r(dir)->lower_root.mnt->mnt_sb->s_magic == XFS_SUPER_MAGIC &&
+	    (!sysv_valid_dev(rdev) || MAJOR(rdev) & ~0x1ff))
+		return -EINVAL;
 	return harp_make(dir, dentry, &m);
 }
 
