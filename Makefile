@@ -9,11 +9,11 @@ JOBS	?= $(shell nproc)
 RINGS	:= style unit fuzz kunit vm cluster
 # What make check runs: rings that have passed as a whole on an otherwise idle machine.
 # The others are run by their own targets until they have.
-CHECKED	:= unit kunit
+CHECKED	:= style unit kunit
 VERSION	:= $(shell sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' dkms.conf)
 DKMS_SRC = $(DESTDIR)/usr/src/harp-$(VERSION)
 
-.PHONY: help all kmod daemon stage install dkms-install check $(RINGS:%=check-%) style demo clean deps
+.PHONY: help all kmod daemon stage install dkms-install check $(RINGS:%=check-%) style bench demo clean deps
 
 help:
 	@echo 'make demo           three servers, a client, a panic in the middle of a copy'
@@ -55,7 +55,7 @@ dkms-install:
 	dkms install harp/$(VERSION)
 
 check:
-	@scripts/deps build lab test
+	@scripts/deps build lab test style
 	@$(MAKE) stage
 	@scripts/ring $(CHECKED)
 
