@@ -15,6 +15,7 @@
 #include <linux/file.h>
 #include <linux/fs_context.h>
 #include <linux/magic.h>
+#include <linux/sched/mm.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
 #include "lower.h"
@@ -403,6 +404,7 @@ int harp_lower_open(struct harp_replica *r, bool init, struct fs_context *fc)
 	const char *why = harp_check_sb(&r->lower_root);
 	struct harp_lower *lw;
 	const struct cred *old;
+	unsigned int nofs;
 	int err;
 
 	if (why) {
@@ -426,9 +428,12 @@ int harp_lower_open(struct harp_replica *r, bool init, struct fs_context *fc)
 	}
 	r->nodes = &lw->nodes;
 	r->rows = &lw->rows;
+	/* Like all work on the lower: reclaim may want the locks of a harp inode. */
+	nofs = memalloc_nofs_save();
 	old = override_creds(r->cred);
 	err = harp_lower_open_locked(r, init, fc);
 	revert_creds(old);
+	memalloc_nofs_restore(nofs);
 	return err;
 }
 
