@@ -6,6 +6,7 @@
  * directory's decided and committed names are the same to whoever holds it; and a
  * name in the dcache is true as long as the generation is (harp_d_revalidate()).
  */
+#include <linux/fs.h>
 #include <linux/kdev_t.h>
 #include <linux/magic.h>
 #include <linux/namei.h>
