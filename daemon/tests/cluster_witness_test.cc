@@ -193,6 +193,14 @@ protected:
      * The bytes end the link with these words, are counted, and leave the log as it was;
      * the next link finds a witness that takes a record.
      */
+    /* The next record, spoiled and sealed again, on a link that has just been greeted. */
+    std::vector<uint8_t> spoiled(const std::function<void(rec_message &)> &spoil) {
+        greeted();
+        auto m = next_record();
+        spoil(m);
+        m.seal();
+        return m.bytes();
+    }
     void is_refused(const std::vector<uint8_t> &bytes, const std::string &words) {
         SCOPED_TRACE(words);
         primary_end p = greeted();
@@ -280,13 +288,6 @@ TEST_F(witness_link, garbage_is_refused) {
 
 /* Protocol, "Messages": group, lineage, epoch, sender, incarnation, view. */
 TEST_F(witness_link, what_is_not_of_this_view_is_refused) {
-    auto spoiled = [this](const std::function<void(rec_message &)> &spoil) {
-        greeted();
-        auto m = next_record();
-        spoil(m);
-        m.seal();
-        return m.bytes();
-    };
     is_refused(spoiled([](rec_message &m) { m.h.group[3] ^= 1; }), "another group");
     is_refused(spoiled([](rec_message &m) { m.h.lineage = cpu_to_le64(6); }), "another lineage");
     is_refused(spoiled([](rec_message &m) { m.h.epoch = cpu_to_le32(2); }), "another epoch");
@@ -299,13 +300,6 @@ TEST_F(witness_link, what_is_not_of_this_view_is_refused) {
 }
 
 TEST_F(witness_link, records_that_do_not_follow_or_do_not_check_are_refused) {
-    auto spoiled = [this](const std::function<void(rec_message &)> &spoil) {
-        greeted();
-        auto m = next_record();
-        spoil(m);
-        m.seal();
-        return m.bytes();
-    };
     is_refused(spoiled([](rec_message &m) { m.body.prev_index = cpu_to_le64(9); }),
                "records that do not check");
     is_refused(spoiled([](rec_message &m) { m.body.prev_view = cpu_to_le64(1); }), "refused");
