@@ -12,7 +12,6 @@
 #include <linux/statfs.h>
 #include "vfs.h"
 
-#define HARP_XFS_MAGIC		0x58465342	/* not in linux/magic.h of every kernel */
 #define HARP_XFS_SYMLINK_MAX	1023
 #define HARP_EXT4_LINK_MAX	65000
 /* What ext4's attribute block keeps for itself: header and end mark. */
@@ -220,7 +219,7 @@ static void harp_super_limits(struct harp_sb *hs, struct super_block *sb,
 		/* It counts itself, and stops counting a directory's links above it. */
 		sb->s_max_links = HARP_EXT4_LINK_MAX;
 		break;
-	case HARP_XFS_MAGIC:
+	case XFS_SUPER_MAGIC:
 		hs->symlink_max = HARP_XFS_SYMLINK_MAX;
 		break;
 	}
