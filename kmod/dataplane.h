@@ -80,12 +80,10 @@ struct harp_links {
 };
 
 /* ------------------------------------------------------------------ replica.c */
-extern struct list_head harp_replicas;
-extern struct mutex harp_replicas_mutex;
-
 void harp_replicas_init(void);
 void harp_replicas_exit(void);
 
+struct harp_replica *harp_replica_nth(unsigned long n);
 struct harp_replica *harp_replica_alloc(const struct harp_replica_params *p);
 int __must_check harp_view_start(struct harp_replica *r, const struct harp_sec_view *v,
 				 u32 len, u64 match, struct netlink_ext_ack *extack);

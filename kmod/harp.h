@@ -57,7 +57,7 @@ struct harp_dirindex;
  */
 struct harp_replica {
 	struct kref ref;
-	struct list_head list;			/* harp_replicas_mutex */
+	struct list_head list;			/* harp_replicas_lock (replica.c) */
 	char group[HARP_GROUP_NAME_MAX + 1];
 	uuid_t uuid;
 	u8 member;

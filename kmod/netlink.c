@@ -303,26 +303,21 @@ static int harp_nl_replica_get(struct sk_buff *skb, struct genl_info *info)
 static int harp_nl_replica_dump(struct sk_buff *skb, struct netlink_callback *cb)
 {
 	struct harp_replica *r;
-	long i = 0;
 	void *hdr;
 	int err = 0;
 
-	mutex_lock(&harp_replicas_mutex);
-	list_for_each_entry(r, &harp_replicas, list) {
-		if (i++ < cb->args[0])
-			continue;
+	while (!err && (r = harp_replica_nth(cb->args[0]))) {
 		hdr = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq,
 				  &harp_genl_family, NLM_F_MULTI, HARP_CMD_REPLICA_GET);
 		err = hdr ? harp_put_state(skb, r, NULL) : -EMSGSIZE;
-		if (err) {
-			if (hdr)
-				genlmsg_cancel(skb, hdr);
-			break;
+		harp_replica_put(r);
+		if (!err) {
+			genlmsg_end(skb, hdr);
+			cb->args[0]++;
+		} else if (hdr) {
+			genlmsg_cancel(skb, hdr);
 		}
-		genlmsg_end(skb, hdr);
-		cb->args[0] = i;
 	}
-	mutex_unlock(&harp_replicas_mutex);
 	return err && !skb->len ? err : skb->len;
 }
 

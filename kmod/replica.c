@@ -14,9 +14,26 @@
 #include "dataplane.h"
 #include "trace.h"
 
-LIST_HEAD(harp_replicas);
-/* Protects the list; held while a replica is made, so that there is one of each. */
-DEFINE_MUTEX(harp_replicas_mutex);
+/*
+ * Protects the two lists, no more: every verb looks up its replica, those that keep a
+ * lease included, and must not wait for what a mount or an end waits for.
+ */
+static DEFINE_SPINLOCK(harp_replicas_lock);
+static LIST_HEAD(harp_replicas);
+static LIST_HEAD(harp_names_taken);
+static DECLARE_WAIT_QUEUE_HEAD(harp_names_wq);
+
+/**
+ * struct harp_name - a replica that is being made or is ending, on somebody's stack
+ * @list: in harp_names_taken
+ * @group: its group's name
+ * @member: its slot
+ */
+struct harp_name {
+	struct list_head list;
+	const char *group;
+	u8 member;
+};
 
 static struct dentry *harp_debugfs;
 
@@ -140,10 +157,35 @@ static struct harp_replica *harp_replica_lookup(const char *group, u8 member)
 {
 	struct harp_replica *r;
 
-	lockdep_assert_held(&harp_replicas_mutex);
+	lockdep_assert_held(&harp_replicas_lock);
 	list_for_each_entry(r, &harp_replicas, list)
 		if (r->member == member && !strcmp(r->group, group))
 			return r;
+	return NULL;
+}
+
+/**
+ * harp_replica_nth() - the live replicas, one by one
+ * @n: how many have been seen
+ *
+ * One that comes or goes meanwhile may be told twice or not at all, as in any dump.
+ *
+ * Context: process context.
+ * Return: the next replica with a reference, or NULL after the last.
+ */
+struct harp_replica *harp_replica_nth(unsigned long n)
+{
+	struct harp_replica *r;
+
+	spin_lock(&harp_replicas_lock);
+	list_for_each_entry(r, &harp_replicas, list) {
+		if (n--)
+			continue;
+		harp_replica_get(r);
+		spin_unlock(&harp_replicas_lock);
+		return r;
+	}
+	spin_unlock(&harp_replicas_lock);
 	return NULL;
 }
 
@@ -159,11 +201,11 @@ struct harp_replica *harp_replica_find(const char *group, u8 member)
 {
 	struct harp_replica *r;
 
-	mutex_lock(&harp_replicas_mutex);
+	spin_lock(&harp_replicas_lock);
 	r = harp_replica_lookup(group, member);
 	if (r)
 		harp_replica_get(r);
-	mutex_unlock(&harp_replicas_mutex);
+	spin_unlock(&harp_replicas_lock);
 	return r;
 }
 
@@ -346,38 +388,91 @@ static int harp_replica_same(struct harp_replica *r, const struct harp_replica_p
 	return -EBUSY;
 }
 
+static bool harp_name_is_taken(const char *group, u8 member)
+{
+	struct harp_name *n;
+
+	lockdep_assert_held(&harp_replicas_lock);
+	list_for_each_entry(n, &harp_names_taken, list)
+		if (n->member == member && !strcmp(n->group, group))
+			return true;
+	return false;
+}
+
+static bool harp_name_is_free(const struct harp_name *name)
+{
+	bool taken;
+
+	spin_lock(&harp_replicas_lock);
+	taken = harp_name_is_taken(name->group, name->member);
+	spin_unlock(&harp_replicas_lock);
+	return !taken;
+}
+
+static void harp_name_give(struct harp_name *name)
+{
+	lockdep_assert_held(&harp_replicas_lock);
+	list_del(&name->list);
+	wake_up_all(&harp_names_wq);
+}
+
+/*
+ * The live replica of @name, referenced; or NULL, and the name is the caller's, who makes
+ * one: so there is one of each, and others of that name wait for it, and for no other.
+ */
+static struct harp_replica *harp_name_take(struct harp_name *name)
+{
+	struct harp_replica *r;
+
+	spin_lock(&harp_replicas_lock);
+	while (harp_name_is_taken(name->group, name->member)) {
+		spin_unlock(&harp_replicas_lock);
+		if (wait_event_killable(harp_names_wq, harp_name_is_free(name)))
+			return ERR_PTR(-EINTR);
+		spin_lock(&harp_replicas_lock);
+	}
+	r = harp_replica_lookup(name->group, name->member);
+	if (r)
+		harp_replica_get(r);
+	else
+		list_add(&name->list, &harp_names_taken);
+	spin_unlock(&harp_replicas_lock);
+	return r;
+}
+
 /**
  * harp_replica_mount() - find or make the replica of a mount
  * @p: what the mount said
  * @fc: for errors
  *
- * Context: process context.
+ * Context: process context; waits for another mount of this replica.
  * Return: the replica with a reference, or an ERR_PTR(); -EBUSY when a live one
  * was made with other parameters.
  */
 struct harp_replica *harp_replica_mount(const struct harp_replica_params *p,
 					struct fs_context *fc)
 {
-	struct harp_replica *r;
+	struct harp_name name = { .group = p->group, .member = p->member };
+	struct harp_replica *r = harp_name_take(&name);
 	int err;
 
-	mutex_lock(&harp_replicas_mutex);
-	r = harp_replica_lookup(p->group, p->member);
+	if (IS_ERR(r))
+		return r;
 	if (r) {
 		err = harp_replica_same(r, p, fc);
-		if (err) {
-			r = ERR_PTR(err);
-			goto out;
-		}
-	} else {
-		r = harp_replica_make(p, fc);
-		if (IS_ERR(r))
-			goto out;
-		list_add_tail(&r->list, &harp_replicas);
+		if (!err)
+			return r;
+		harp_replica_put(r);
+		return ERR_PTR(err);
 	}
-	harp_replica_get(r);
-out:
-	mutex_unlock(&harp_replicas_mutex);
+	r = harp_replica_make(p, fc);
+	spin_lock(&harp_replicas_lock);
+	if (!IS_ERR(r)) {
+		list_add_tail(&r->list, &harp_replicas);
+		harp_replica_get(r);
+	}
+	harp_name_give(&name);
+	spin_unlock(&harp_replicas_lock);
 	return r;
 }
 
@@ -385,23 +480,29 @@ out:
  * harp_replica_del() - end a replica
  * @r: the replica; the caller has a reference
  *
+ * Its name stays taken until its threads have ended: two replicas of one name would
+ * write to one lower.
+ *
  * Context: process context, sleeps.
  * Return: 0; -EBUSY while mounted; -ENODEV when it has ended already.
  */
 int harp_replica_del(struct harp_replica *r)
 {
+	struct harp_name name = { .group = r->group, .member = r->member };
 	int err = 0;
 
-	mutex_lock(&harp_replicas_mutex);
 	down_read(&r->sb_rwsem);
-	if (r->sb)
+	spin_lock(&harp_replicas_lock);
+	if (r->sb) {
 		err = -EBUSY;
-	else if (list_empty(&r->list))
+	} else if (list_empty(&r->list)) {
 		err = -ENODEV;
-	else
+	} else {
 		list_del_init(&r->list);
+		list_add(&name.list, &harp_names_taken);
+	}
+	spin_unlock(&harp_replicas_lock);
 	up_read(&r->sb_rwsem);
-	mutex_unlock(&harp_replicas_mutex);
 	if (err)
 		return err;
 
@@ -412,6 +513,9 @@ int harp_replica_del(struct harp_replica *r)
 	harp_links_exit(r);
 	harp_apply_stop(r);
 	harp_gate_unbind(r);
+	spin_lock(&harp_replicas_lock);
+	harp_name_give(&name);
+	spin_unlock(&harp_replicas_lock);
 	harp_replica_put(r);
 	return 0;
 }
