@@ -80,6 +80,15 @@ struct harp_links {
 };
 
 /* ------------------------------------------------------------------ replica.c */
+/**
+ * struct harp_seen - the highest fid and time of some records
+ * @fid: highest fid that any of them names
+ * @time_ns: highest time
+ */
+struct harp_seen {
+	u64 fid, time_ns;
+};
+
 void harp_replicas_init(void);
 void harp_replicas_exit(void);
 
@@ -88,7 +97,8 @@ struct harp_replica *harp_replica_alloc(const struct harp_replica_params *p);
 int __must_check harp_view_start(struct harp_replica *r, const struct harp_sec_view *v,
 				 u32 len, u64 match, struct netlink_ext_ack *extack);
 int __must_check harp_release(struct harp_replica *r, struct netlink_ext_ack *extack);
-void harp_fid_seen(struct harp_replica *r, const struct harp_rec *rec);
+void harp_seen_add(struct harp_seen *seen, const struct harp_rec *rec);
+void harp_seen_note(struct harp_replica *r, const struct harp_seen *seen);
 
 /* ------------------------------------------------------------------- commit.c */
 void harp_try_serve(struct harp_replica *r);

@@ -161,9 +161,12 @@ static const char *harp_check_place(struct harp_link *l, const struct harp_rec *
 	return NULL;
 }
 
-/* Verify every record of a message before the first is stored (N2, I9). */
+/*
+ * Verify every record of a message before the first is stored (N2, I9). What is refused
+ * leaves nothing behind: @seen counts when records have been stored.
+ */
 static const char *harp_check_records(struct harp_link *l, const struct harp_wire_rec *m,
-				      u32 len)
+				      u32 len, struct harp_seen *seen)
 {
 	u64 index = le64_to_cpu(m->prev_index);
 	u32 i, n = le32_to_cpu(m->nrec), off = 0;
@@ -180,7 +183,7 @@ static const char *harp_check_records(struct harp_link *l, const struct harp_wir
 		why = harp_check_place(l, &rec);
 		if (why)
 			return why;
-		harp_fid_seen(l->r, &rec);
+		harp_seen_add(seen, &rec);
 		off += le32_to_cpu(rec.hdr->len);
 	}
 	return off == len ? NULL : "REC: bytes after the last record";
@@ -206,7 +209,7 @@ static void harp_fill_done(struct harp_replica *r)
 }
 
 /* Store from *@off on while there is room; log->mutex held. */
-static int harp_store_some(struct harp_link *l, u32 len, u32 *off)
+static int harp_store_some(struct harp_link *l, u32 len, u32 *off, const struct harp_seen *seen)
 {
 	struct harp_replica *r = l->r;
 	const struct harp_rec_hdr *rec;
@@ -228,13 +231,15 @@ static int harp_store_some(struct harp_link *l, u32 len, u32 *off)
 	}
 	/* Stored and flushed first, then the watermark, then the ACK (finding 1). */
 	if (*off > before) {
+		harp_seen_note(r, seen);
 		harp_log_set_wm(r->log, harp_log_top(r->log));
 		harp_fill_done(r);
 	}
 	return err;
 }
 
-static const char *harp_store(struct harp_link *l, const struct harp_wire_rec *m, u32 len)
+static const char *harp_store(struct harp_link *l, const struct harp_wire_rec *m, u32 len,
+			      const struct harp_seen *seen)
 {
 	struct harp_replica *r = l->r;
 	struct harp_log_pos pos, then;
@@ -251,7 +256,7 @@ static const char *harp_store(struct harp_link *l, const struct harp_wire_rec *m
 			return "REC: does not follow this log's top";
 		}
 		first = false;
-		err = harp_store_some(l, len, &off);
+		err = harp_store_some(l, len, &off, seen);
 		mutex_unlock(harp_log_mutex(r->log));
 		if (err == -ENOSPC) {
 			atomic64_inc(&r->n_wait_full);
@@ -273,11 +278,12 @@ static const char *harp_take_rec(struct harp_link *l, const struct harp_wire_rec
 	struct harp_replica *r = l->r;
 	ktime_t now = ktime_get_boottime();
 	u64 cp = le64_to_cpu(m->cp), lb = le64_to_cpu(m->lb), promise = 0, top;
+	struct harp_seen seen = { };
 	const char *why;
 	bool live;
 	int err;
 
-	why = harp_check_records(l, m, len);
+	why = harp_check_records(l, m, len, &seen);
 	if (why)
 		return why;
 	spin_lock(&r->lock);
@@ -286,7 +292,7 @@ static const char *harp_take_rec(struct harp_link *l, const struct harp_wire_rec
 	if (live && lb > r->peer_lb)
 		r->peer_lb = lb;
 	spin_unlock(&r->lock);
-	why = live ? harp_store(l, m, len) : NULL;
+	why = live ? harp_store(l, m, len, &seen) : NULL;
 	if (why)
 		return why;
 	harp_link_is_up(l);

@@ -224,27 +224,34 @@ bool harp_is_primary(struct harp_replica *r)
 /* ---------------------------------------------------------------------- making */
 
 /**
- * harp_fid_seen() - no fid of a record in the log may be given again
- * @r: the replica
+ * harp_seen_add() - remember the fids and the time of a record
+ * @seen: what has been remembered
  * @rec: a record, verified
+ *
+ * Context: any.
+ */
+void harp_seen_add(struct harp_seen *seen, const struct harp_rec *rec)
+{
+	unsigned int i;
+
+	for (i = 0; i < rec->ninode; i++)
+		seen->fid = max_t(u64, seen->fid, le64_to_cpu(rec->inode[i]->fid));
+	seen->time_ns = max_t(u64, seen->time_ns, rec->time_ns);
+}
+
+/**
+ * harp_seen_note() - no fid of a record in the log may be given again, no time either
+ * @r: the replica
+ * @seen: of records that are in the log now
  *
  * Context: process context, takes replica.lock.
  */
-void harp_fid_seen(struct harp_replica *r, const struct harp_rec *rec)
+void harp_seen_note(struct harp_replica *r, const struct harp_seen *seen)
 {
-	u64 fid = 0, max = 0;
-	unsigned int i;
-
-	for (i = 0; i < rec->ninode; i++) {
-		fid = le64_to_cpu(rec->inode[i]->fid);
-		if (fid > max)
-			max = fid;
-	}
 	spin_lock(&r->lock);
-	if (max >= r->next_fid)
-		r->next_fid = max + 1;
-	if (rec->time_ns > r->last_time_ns)
-		r->last_time_ns = rec->time_ns;
+	if (seen->fid >= r->next_fid)
+		r->next_fid = seen->fid + 1;
+	r->last_time_ns = max(r->last_time_ns, seen->time_ns);
 	spin_unlock(&r->lock);
 }
 
@@ -252,6 +259,7 @@ void harp_fid_seen(struct harp_replica *r, const struct harp_rec *rec)
 static int harp_replica_scan(struct harp_replica *r, struct fs_context *fc)
 {
 	const struct harp_rec_hdr *hdr;
+	struct harp_seen seen = { };
 	const char *why = NULL;
 	struct harp_log_pos pos;
 	struct harp_rec rec;
@@ -264,8 +272,9 @@ static int harp_replica_scan(struct harp_replica *r, struct fs_context *fc)
 			errorf(fc, "harp: record %llu of the region: %s", i, why ?: "not there");
 			return -EIO;
 		}
-		harp_fid_seen(r, &rec);
+		harp_seen_add(&seen, &rec);
 	}
+	harp_seen_note(r, &seen);
 	return 0;
 }
 
