@@ -311,8 +311,20 @@ static int harp_index_make(struct harp_node *dir)
 
 /* ------------------------------------------------------------------- giving it up */
 
-/* index_lock held, or the node is out of the cache. */
-static unsigned int harp_index_drop_locked(struct harp_lnode *ln)
+/**
+ * harp_index_end() - give up the index of a node that nobody else can reach
+ * @ln: the node
+ *
+ * Without index_lock: who holds that has a reference to the node, or finds the node on
+ * nodes.indexes, which it has left together with the cache (harp_node_unhash()). What
+ * the last of them did to the index is seen: each gave its reference back under
+ * nodes.lock.
+ *
+ * Context: process context, reclaim too; @ln is out of the cache, or its index_lock is
+ * held.
+ * Return: how many names were freed.
+ */
+unsigned int harp_index_end(struct harp_lnode *ln)
 {
 	struct harp_nodes *ns = ln->n.r->nodes;
 	struct harp_dirindex *ix = ln->index;
@@ -330,11 +342,17 @@ static unsigned int harp_index_drop_locked(struct harp_lnode *ln)
 	return nr;
 }
 
+static unsigned int harp_index_drop_locked(struct harp_lnode *ln)
+{
+	lockdep_assert_held(&ln->index_lock);
+	return harp_index_end(ln);
+}
+
 /**
  * harp_index_drop() - forget a directory's index
- * @ln: the node
+ * @ln: the node; the caller holds it
  *
- * Context: process context.
+ * Context: process context, not reclaim.
  */
 void harp_index_drop(struct harp_lnode *ln)
 {

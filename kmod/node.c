@@ -31,12 +31,16 @@ static const struct rhashtable_params harp_node_params = {
 
 /* ------------------------------------------------------------------ the objects */
 
-/* No locks: the node is out of the cache, nobody else knows it. */
+/*
+ * The node is out of the cache, and this is its last reference: nobody else knows it.
+ * Index_lock must not be taken for what that leaves to do: reclaim comes here, and the
+ * lock is held across reading the lower's directories, whose own locks reclaim knows.
+ */
 static void harp_node_free(struct harp_node *n)
 {
 	struct harp_lnode *ln = harp_lnode(n);
 
-	harp_index_drop(ln);
+	harp_index_end(ln);
 	harp_node_drop_wfile(n);
 	dput(n->lower);
 	mutex_destroy(&n->lock);

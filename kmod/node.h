@@ -319,6 +319,7 @@ void harp_index_set(struct harp_node *dir, const char *name, u32 len, u64 fid,
 		    unsigned int d_type);
 void harp_index_del(struct harp_node *dir, const char *name, u32 len);
 void harp_index_drop(struct harp_lnode *ln);
+unsigned int harp_index_end(struct harp_lnode *ln);
 unsigned long harp_index_shrink(struct harp_lower *lw, unsigned long nr);
 
 /* ------------------------------------------------------------------ entry.c */
