@@ -120,7 +120,7 @@ void harp_lease_work(struct work_struct *work);
 void harp_leave(struct harp_replica *r);
 
 /* --------------------------------------------------------------------- link.c */
-int __must_check harp_link_add(struct harp_replica *r, int fd, u8 peer,
+int __must_check harp_link_add(struct harp_replica *r, struct net *net, int fd, u8 peer,
 			       struct netlink_ext_ack *extack);
 int __must_check harp_link_drop(struct harp_replica *r);
 void harp_link_stop_used(struct harp_replica *r);

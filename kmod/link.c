@@ -436,10 +436,22 @@ out:
 
 /* ------------------------------------------------------------------ adding, ending */
 
-static int harp_link_vet(struct socket *sock, struct netlink_ext_ack *extack)
+/*
+ * Kernel-notes 63. The namespaces that are stated: the mount's, and the one that the caller
+ * speaks from. A socket of any other, a container's say, came into its hands by mistake,
+ * and whoever owns that network could end the link or listen to it.
+ */
+static int harp_link_vet(struct harp_replica *r, struct net *net, struct socket *sock,
+			 struct netlink_ext_ack *extack)
 {
 	const struct proto_ops *ops = READ_ONCE(sock->ops);
 	struct sock *sk = sock->sk;
+
+	if (!net_eq(sock_net(sk), net) && !net_eq(sock_net(sk), r->net)) {
+		NL_SET_ERR_MSG(extack,
+			       "FD: of another network namespace than the caller's and the mount's");
+		return -EPERM;
+	}
 
 	if (sock->type != SOCK_STREAM) {
 		NL_SET_ERR_MSG(extack, "FD: not a stream socket");
@@ -555,6 +567,7 @@ static int harp_link_check_peer(struct harp_replica *r, u8 peer, struct netlink_
 /**
  * harp_link_add() - take over a connected socket as the link to a partner
  * @r: the replica
+ * @net: the network namespace that the caller speaks from
  * @fd: of the calling process
  * @peer: the partner's slot
  * @extack: why not
@@ -564,7 +577,8 @@ static int harp_link_check_peer(struct harp_replica *r, u8 peer, struct netlink_
  * Context: process context, of the process that owns @fd.
  * Return: 0 or a negative errno.
  */
-int harp_link_add(struct harp_replica *r, int fd, u8 peer, struct netlink_ext_ack *extack)
+int harp_link_add(struct harp_replica *r, struct net *net, int fd, u8 peer,
+		  struct netlink_ext_ack *extack)
 {
 	struct harp_links *ls = r->links;
 	struct harp_link *l;
@@ -588,7 +602,7 @@ int harp_link_add(struct harp_replica *r, int fd, u8 peer, struct netlink_ext_ac
 		NL_SET_ERR_MSG(extack, "FD: not an open socket of the caller");
 		goto out_free;
 	}
-	err = harp_link_vet(l->sock, extack);
+	err = harp_link_vet(r, net, l->sock, extack);
 	if (err) {
 		sockfd_put(l->sock);
 		l->sock = NULL;

@@ -398,7 +398,7 @@ static int harp_nl_link_add(struct sk_buff *skb, struct genl_info *info)
 	if (IS_ERR(r))
 		return PTR_ERR(r);
 	/* Verbs run in the caller's context, so its descriptors can be looked up. */
-	err = harp_link_add(r, nla_get_s32(info->attrs[HARP_A_FD]),
+	err = harp_link_add(r, genl_info_net(info), nla_get_s32(info->attrs[HARP_A_FD]),
 			    nla_get_u8(info->attrs[HARP_A_PEER]), info->extack);
 	harp_replica_put(r);
 	return err;

@@ -166,10 +166,13 @@ class Pair(Rig):
         self.harp.gate(self.group, 0, "grp")
         with netns("bak"):
             listener = socket.create_server(("10.79.2.2", 0))
+            # A socket is handed in from the namespace that it is of.
+            there = harpnl.Harp()
         with listener, socket.create_connection(listener.getsockname()) as near, \
                 listener.accept()[0] as far:
             self._owned(0, lambda: self.harp.link_add(self.group, 0, 1, near))
-            self._owned(1, lambda: self.harp.link_add(self.group, 1, 0, far))
+            self._owned(1, lambda: there.link_add(self.group, 1, 0, far))
+        there.close()
         return self.harp.wait(self.group, 0, lambda s: s["serving"] and s["view"] == view,
                               timeout)
 
