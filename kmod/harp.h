@@ -181,9 +181,12 @@ int __must_check harp_append(struct harp_replica *r, struct harp_builder *b, u32
 			     struct harp_at *at);
 /* Wait until this record is committed and applied here: 0; released or cut: -ESTALE. */
 int __must_check harp_wait_applied(struct harp_replica *r, const struct harp_at *at);
-/* The same for whatever record is the last by @index now. */
-int __must_check harp_wait_index(struct harp_replica *r, u64 index);
-int __must_check harp_wait_committed(struct harp_replica *r, u64 index);
+/*
+ * The same for whatever record got that number in @generation; -ETIMEDOUT when another has
+ * begun: the record may have been cut, and the number may never come.
+ */
+int __must_check harp_wait_index(struct harp_replica *r, u64 index, u32 generation);
+int __must_check harp_wait_committed(struct harp_replica *r, u64 index, u32 generation);
 /* CP, AP, told limits moved: called with replica.lock NOT held. */
 void harp_commit_advance(struct harp_replica *r);
 /* A strictly growing wall clock for records, ns (kernel-notes 61). */

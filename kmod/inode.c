@@ -410,6 +410,11 @@ int harp_inode_reload(struct inode *inode, u32 generation)
 	}
 	if (IS_ERR(node))
 		return PTR_ERR(node);
+	/*
+	 * All of it, whatever the number of the last record: what that one and others
+	 * decided was cut, or stands before a VIEW record that this member had to apply
+	 * up to before it served (V8), so it is on the lower.
+	 */
 	harp_attrs_of_lower(&a, node);
 	harp_inode_load(inode, &a, generation);
 	hi->last_index = 0;
@@ -461,17 +466,18 @@ int harp_inode_enter(struct inode *inode)
 /**
  * harp_inode_settle() - wait until what was decided for an inode is committed
  * @inode: the inode, locked by the VFS, so that no write joins
+ * @generation: of harp_inode_enter_op()
  *
  * The VFS's checks look at the committed attributes only.
  *
  * Context: process context, sleeps.
- * Return: 0, or -ESTALE when released.
+ * Return: 0, or as harp_wait_index().
  */
-int harp_inode_settle(struct inode *inode)
+int harp_inode_settle(struct inode *inode, u32 generation)
 {
 	u64 index = READ_ONCE(harp_i(inode)->last_index);
 
-	return index ? harp_wait_index(harp_r(inode), index) : 0;
+	return index ? harp_wait_index(harp_r(inode), index, generation) : 0;
 }
 
 /**
@@ -652,7 +658,7 @@ int harp_setattr(struct mnt_idmap *idmap, struct dentry *dentry, struct iattr *a
 
 	err = harp_inode_enter_op(inode, &generation);
 	if (!err)
-		err = harp_inode_settle(inode);
+		err = harp_inode_settle(inode, generation);
 	if (!err)
 		err = harp_setattr_prepare(idmap, dentry, attr);
 	if (!err && (attr->ia_valid & ATTR_MODE))

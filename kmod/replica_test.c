@@ -322,8 +322,8 @@ static void release_is_for_the_deposed(struct kunit *test)
 	harp_leave(r);
 	KUNIT_EXPECT_EQ(test, harp_release(r, &extack), 0);
 	KUNIT_EXPECT_EQ(test, harp_wait_applied(r, &at), -ESTALE);
-	KUNIT_EXPECT_EQ(test, harp_wait_index(r, at.index), -ESTALE);
-	KUNIT_EXPECT_EQ(test, harp_wait_committed(r, at.index), -ESTALE);
+	KUNIT_EXPECT_EQ(test, harp_wait_index(r, at.index, at.generation), -ESTALE);
+	KUNIT_EXPECT_EQ(test, harp_wait_committed(r, at.index, at.generation), -ESTALE);
 	KUNIT_EXPECT_EQ(test, harp_enter(r), -ETIMEDOUT);
 	KUNIT_EXPECT_FALSE(test, harp_is_primary(r));
 }
@@ -459,6 +459,32 @@ static void times_and_fids_never_come_again(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, harp_now_ns(r), now + 3600 * NSEC_PER_SEC + 1);
 }
 
+/* A number that was given in a generation that is over may never come again. */
+static void waits_end_with_their_generation(struct kunit *test)
+{
+	struct harp_replica *r = replica(test, 0);
+	struct harp_sec_view v = view_of(4, 0, 0);
+	struct harp_at first, cut;
+	u32 generation, left;
+
+	KUNIT_ASSERT_EQ(test, start(r, &v, 0), 0);
+	serve(r);
+	KUNIT_ASSERT_EQ(test, harp_enter_generation(r, &generation), 0);
+	KUNIT_ASSERT_EQ(test, append(test, r, generation, &first), 0);
+	KUNIT_ASSERT_EQ(test, append(test, r, generation, &cut), 0);
+	r->lease_until = 0;
+	KUNIT_ASSERT_EQ(test, harp_fence(r, 8, 0, &left), 0);
+	/* Everything after record 1 goes; the new view's record takes the first's number. */
+	v = view_of(8, 1, 4);
+	KUNIT_ASSERT_EQ(test, start(r, &v, 1), 0);
+	serve(r);
+	KUNIT_ASSERT_LT(test, r->ap, cut.index);
+	KUNIT_EXPECT_EQ(test, harp_wait_index(r, cut.index, generation), -ETIMEDOUT);
+	KUNIT_EXPECT_EQ(test, harp_wait_committed(r, cut.index, generation), -ETIMEDOUT);
+	KUNIT_EXPECT_EQ(test, harp_wait_applied(r, &cut), -ESTALE);
+	KUNIT_EXPECT_EQ(test, harp_wait_index(r, 1, generation), 0);
+}
+
 static struct kunit_case replica_cases[] = {
 	KUNIT_CASE_PARAM(view_start_refuses, bad_view_gen_params),
 	KUNIT_CASE(view_start_is_the_same_on_both),
@@ -470,6 +496,7 @@ static struct kunit_case replica_cases[] = {
 	KUNIT_CASE(append_is_of_its_generation),
 	KUNIT_CASE(wait_knows_its_record),
 	KUNIT_CASE(backup_wait_knows_its_record),
+	KUNIT_CASE(waits_end_with_their_generation),
 	KUNIT_CASE(backup_admits_nobody),
 	KUNIT_CASE(times_and_fids_never_come_again),
 	{}

@@ -193,7 +193,7 @@ int __must_check harp_inode_reload(struct inode *inode, u32 generation); /* appe
 int __must_check harp_inode_enter(struct inode *inode);
 /* The same for a modification: harp_op_begin() wants the generation. */
 int __must_check harp_inode_enter_op(struct inode *inode, u32 *generation);
-int __must_check harp_inode_settle(struct inode *inode);
+int __must_check harp_inode_settle(struct inode *inode, u32 generation);
 void harp_evict_inode(struct inode *inode);
 int harp_getattr(struct mnt_idmap *idmap, const struct path *path, struct kstat *stat,
 		 u32 request_mask, unsigned int flags);

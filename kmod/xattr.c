@@ -312,7 +312,7 @@ int harp_set_acl(struct mnt_idmap *idmap, struct inode *inode, struct posix_acl 
 
 	err = harp_inode_enter_op(inode, &generation);
 	if (!err)
-		err = harp_inode_settle(inode);
+		err = harp_inode_settle(inode, generation);
 	if (!err && acl && type == ACL_TYPE_ACCESS)
 		err = posix_acl_update_mode(idmap, inode, &mode, &acl);
 	if (err)
