@@ -42,6 +42,7 @@
 #define HARP_EXT4_CASEFOLD		0x20000
 
 /* XFS's, at the very start (struct xfs_dsb). */
+#define HARP_XFS_VERSION		100	/* __be16, the number in the low 4 bits */
 #define HARP_XFS_RBLOCKS		16	/* __be64 */
 #define HARP_XFS_LOGSTART		48	/* __be64, 0: the log is elsewhere */
 
@@ -67,6 +68,9 @@ static const char *harp_check_ext4(const u8 *disk)
 
 static const char *harp_check_xfs(const u8 *disk)
 {
+	/* Its ACLs, names' types and times have other bounds. */
+	if ((be16_to_cpup((const __be16 *)(disk + HARP_XFS_VERSION)) & 0xf) < 5)
+		return "XFS of format version 4; needs version 5 (mkfs.xfs -m crc=1)";
 	if (be64_to_cpup((const __be64 *)(disk + HARP_XFS_RBLOCKS)))
 		return "XFS with a realtime device; needs none";
 	if (!be64_to_cpup((const __be64 *)(disk + HARP_XFS_LOGSTART)))

@@ -8,7 +8,6 @@
  */
 #include <linux/fs.h>
 #include <linux/kdev_t.h>
-#include <linux/magic.h>
 #include <linux/namei.h>
 #include <linux/posix_acl.h>
 #include <linux/posix_acl_xattr.h>
@@ -254,12 +253,12 @@ static int harp_mknod(struct mnt_idmap *idmap, struct inode *dir, struct dentry 
 		      umode_t mode, dev_t rdev)
 {
 	struct harp_make m = { .type = HARP_REC_CREATE, .mode = mode, .rdev = rdev };
+	struct harp_sb *hs = harp_s(dir->i_sb);
 
 	if (!S_ISCHR(mode) && !S_ISBLK(mode))
 		m.rdev = 0;
-	/* What xfs_vn_mknod() refuses must not be logged first. */
-	if (m.rdev && harp_r(dir)->lower_root.mnt->mnt_sb->s_magic == XFS_SUPER_MAGIC &&
-	    (!sysv_valid_dev(rdev) || MAJOR(rdev) & ~0x1ff))
+	/* What the lower would refuse must not be logged first. */
+	if (MAJOR(m.rdev) > hs->major_max || MINOR(m.rdev) > hs->minor_max)
 		return -EINVAL;
 	return harp_make(dir, dentry, &m);
 }

@@ -10,9 +10,15 @@
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
 #include <linux/statfs.h>
+#include <linux/xattr.h>
 #include "vfs.h"
 
 #define HARP_XFS_SYMLINK_MAX	1023
+/* System V's device numbers, and what xfs_vn_mknod() leaves of them. */
+#define HARP_XFS_MAJOR_MAX	0x1ff
+#define HARP_XFS_MINOR_MAX	0x3ffff
+/* XFS_ACL_MAX_ENTRIES(): 12 bytes each, in an attribute. */
+#define HARP_XFS_ACL_MAX	((XATTR_SIZE_MAX - 4) / 12)
 #define HARP_EXT4_LINK_MAX	65000
 /* What ext4's attribute block keeps for itself: header and end mark. */
 #define HARP_EXT4_XATTR_HEAD	36
@@ -212,6 +218,9 @@ static void harp_super_limits(struct harp_sb *hs, struct super_block *sb,
 	sb->s_time_gran = 1;
 	sb->s_max_links = lower->s_max_links;
 	hs->symlink_max = HARP_SYMLINK_MAX;
+	hs->major_max = MAJOR(~0U);
+	hs->minor_max = MINORMASK;
+	hs->acl_max = U32_MAX;
 	switch (lower->s_magic) {
 	case EXT4_SUPER_MAGIC:
 		hs->symlink_max = min_t(u32, hs->symlink_max, lower->s_blocksize - 1);
@@ -221,6 +230,9 @@ static void harp_super_limits(struct harp_sb *hs, struct super_block *sb,
 		break;
 	case XFS_SUPER_MAGIC:
 		hs->symlink_max = HARP_XFS_SYMLINK_MAX;
+		hs->major_max = HARP_XFS_MAJOR_MAX;
+		hs->minor_max = HARP_XFS_MINOR_MAX;
+		hs->acl_max = HARP_XFS_ACL_MAX;
 		break;
 	}
 }

@@ -120,6 +120,9 @@ struct harp_step {
  * @sb: the VFS's part
  * @group_hash: of the group's UUID, in file handles
  * @symlink_max: longest target that the lower takes
+ * @major_max: highest major device number that the lower takes
+ * @minor_max: highest minor one
+ * @acl_max: most entries of an ACL that the lower takes
  * @xattr_room: bytes that a file's extended attributes may take together; 0: no limit
  * @release_wq: RELEASE records
  * @lock: protects @releasing and @steps
@@ -131,6 +134,8 @@ struct harp_sb {
 	struct super_block *sb;
 	u32 group_hash;
 	u32 symlink_max;
+	u32 major_max, minor_max;
+	u32 acl_max;
 	u32 xattr_room;
 	struct workqueue_struct *release_wq;
 	spinlock_t lock;		/* releasing, steps */

@@ -318,6 +318,9 @@ int harp_set_acl(struct mnt_idmap *idmap, struct inode *inode, struct posix_acl 
 	if (err)
 		return err;
 	if (acl) {
+		/* What the lower would refuse must not be logged first. */
+		if (acl->a_count > harp_s(inode->i_sb)->acl_max)
+			return -E2BIG;
 		size = posix_acl_xattr_size(acl->a_count);
 		value = kmalloc(size, GFP_KERNEL);
 		if (!value)
