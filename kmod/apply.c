@@ -655,26 +655,51 @@ static int harp_apply_retry(struct harp_replica *r, int err, unsigned int tries)
 	}
 }
 
+/**
+ * harp_apply_insist() - take a step that must not fail
+ * @r: the replica
+ * @step: changes the lower; may be tried again after it has failed halfway
+ * @arg: its argument
+ * @what: it is called in a media failure
+ * @index: the record it is about
+ *
+ * Context: apply thread, under the lower's cred.
+ * Return: 0; or the lower's error: a media failure now, unless the thread is to stop.
+ */
+int harp_apply_insist(struct harp_replica *r, harp_apply_step step, const void *arg,
+		      const char *what, u64 index)
+{
+	unsigned int tries = 0;
+	int err;
+
+	do {
+		err = step(r, arg);
+	} while (err && !harp_apply_retry(r, err, tries++));
+	if (err && !kthread_should_stop())
+		harp_media_failure(r, err, what, index);
+	return err;
+}
+
+static int harp_apply_record_step(struct harp_replica *r, const void *rec)
+{
+	return harp_apply_record(r, rec);
+}
+
 static int harp_apply_one(struct harp_replica *r, u64 index)
 {
 	const struct harp_rec_hdr *hdr = harp_log_get(r->log, index);
 	const char *why = "not in the log";
 	struct harp_rec rec;
-	unsigned int tries = 0;
 	int err;
 
 	if (!hdr || harp_rec_parse(hdr, le32_to_cpu(hdr->len), &rec, &why)) {
 		harp_media_failure(r, -EUCLEAN, why, index);
 		return -EUCLEAN;
 	}
-	do {
-		err = harp_apply_record(r, &rec);
-	} while (err && !harp_apply_retry(r, err, tries++));
-	if (err) {
-		if (!kthread_should_stop())
-			harp_media_failure(r, err, harp_rec_type_name(rec.type), index);
+	err = harp_apply_insist(r, harp_apply_record_step, &rec, harp_rec_type_name(rec.type),
+				index);
+	if (err)
 		return err;
-	}
 	if (harp_is_primary(r))
 		harp_inode_committed(r, &rec);
 	spin_lock(&r->lock);
@@ -684,18 +709,9 @@ static int harp_apply_one(struct harp_replica *r, u64 index)
 	return 0;
 }
 
-/* Too many rows wait for the next LB pass. Errors that pass leave them to it. */
-static void harp_apply_rows(struct harp_replica *r, u64 index)
+static int harp_apply_rows_step(struct harp_replica *r, const void *unused)
 {
-	struct harp_lower *lw = harp_lower(r);
-	unsigned int tries = 0;
-	int err;
-
-	do {
-		err = harp_rows_flush(lw, HARP_NODES_DIRTY_MAX / 2);
-	} while (err && !harp_apply_retry(r, err, tries++));
-	if (err && !kthread_should_stop())
-		harp_media_failure(r, err, "row", index);
+	return harp_rows_flush(harp_lower(r), HARP_NODES_DIRTY_MAX / 2);
 }
 
 static void harp_apply_batch(struct harp_replica *r, u64 limit)
@@ -711,8 +727,9 @@ static void harp_apply_batch(struct harp_replica *r, u64 limit)
 	if (harp_apply_limit(r) < i)
 		harp_apply_note(r, 0, 0);
 	harp_link_kick(r);
+	/* Too many rows wait for the next LB pass. */
 	if (READ_ONCE(lw->nodes.nr_dirty) > HARP_NODES_DIRTY_MAX)
-		harp_apply_rows(r, i - 1);
+		harp_apply_insist(r, harp_apply_rows_step, NULL, "row", i - 1);
 }
 
 static int harp_apply_thread(void *arg)

@@ -454,6 +454,16 @@ void harp_primary_ack(struct harp_replica *r, u64 n, u64 view)
 		wake_up_all(harp_log_space_wq(r->log));
 }
 
+/*
+ * Above the mark one LB pass follows another, as long as each can gain something: one that
+ * was asked for before anything was applied has not.
+ */
+static bool harp_wants_pass(const struct harp_replica *r)
+{
+	lockdep_assert_held(&r->lock);
+	return r->links->high && r->lb < r->ap;
+}
+
 /**
  * harp_commit_advance() - CP, AP, LB or what was told of them moved
  * @r: the replica
@@ -476,8 +486,7 @@ void harp_commit_advance(struct harp_replica *r)
 	limit = min(r->lb, r->peer_lb);
 	if (!harp_in_view(r))
 		limit = 0;
-	/* A pass that was asked for before anything was applied has gained nothing. */
-	behind = ls->high && r->lb < ap;
+	behind = harp_wants_pass(r);
 	spin_unlock(&r->lock);
 	if (behind)
 		harp_sync_kick(r, false);
@@ -536,8 +545,7 @@ void harp_discard_work(struct work_struct *work)
 	spin_lock(&r->lock);
 	if (ls->high && pct < HARP_REGION_LOW_PCT)
 		WRITE_ONCE(ls->high, false);
-	/* Only a pass that can gain something is worth asking for. */
-	more = ls->high && r->lb < r->ap;
+	more = harp_wants_pass(r);
 	spin_unlock(&r->lock);
 	if (more)
 		harp_sync_kick(r, false);

@@ -341,6 +341,11 @@ int __must_check harp_orphan_drop(struct harp_lower *lw, u64 fid);
 struct dentry *harp_orphan_make(struct harp_lower *lw, const struct harp_sec_inode *sec,
 				const char *target);
 
+/* ------------------------------------------------------------------ apply.c */
+typedef int (*harp_apply_step)(struct harp_replica *r, const void *arg);
+int harp_apply_insist(struct harp_replica *r, harp_apply_step step, const void *arg,
+		      const char *what, u64 index);
+
 /* ------------------------------------------------------------------- sync.c */
 int harp_sync_thread(void *arg);
 int __must_check harp_sync_pass(struct harp_lower *lw);
