@@ -202,26 +202,34 @@ static struct svc_rqst *harp_current_rqst(void)
 	return rq && rq->rq_task == current ? rq : NULL;
 }
 
-/*
- * How many modifications this request has made before. A thread keeps its slot until
- * threads begun later need it: those that have ended do not say so.
+/**
+ * harp_next_step() - how many modifications has this request made before?
+ * @hs: the mount
+ * @owner: the thread that serves it
+ * @xid: the request
+ *
+ * A thread keeps its slot until threads begun later need it: those that have ended do not
+ * say so.
+ *
+ * Context: any.
+ * Return: 0 for its first.
  */
-static u16 harp_next_step(struct harp_sb *hs, struct svc_rqst *rq)
+u16 harp_next_step(struct harp_sb *hs, void *owner, u32 xid)
 {
-	u32 xid = be32_to_cpu(rq->rq_xid), at = hash_ptr(rq, ilog2(HARP_STEP_SLOTS)), i;
+	u32 at = hash_ptr(owner, ilog2(HARP_STEP_SLOTS)), i;
 	struct harp_step *s = &hs->steps[at], *near;
 	u16 step;
 
 	spin_lock(&hs->lock);
 	for (i = 0; i < 16; i++) {
 		near = &hs->steps[(at + i) % HARP_STEP_SLOTS];
-		if (!near->owner || near->owner == rq) {
+		if (!near->owner || near->owner == owner) {
 			s = near;
 			break;
 		}
 	}
-	if (s->owner != rq || s->xid != xid)
-		*s = (struct harp_step){ .owner = rq, .xid = xid };
+	if (s->owner != owner || s->xid != xid)
+		*s = (struct harp_step){ .owner = owner, .xid = xid };
 	step = s->step++;
 	spin_unlock(&hs->lock);
 	return step;
@@ -243,7 +251,7 @@ static void harp_op_req(struct harp_op *op)
 	if (!s)
 		return;
 	s->family = cpu_to_le16(addr->sa_family);
-	s->step = cpu_to_le16(harp_next_step(op->hs, rq));
+	s->step = cpu_to_le16(harp_next_step(op->hs, rq, be32_to_cpu(rq->rq_xid)));
 	s->xid = cpu_to_le32(be32_to_cpu(rq->rq_xid));
 	s->prog = cpu_to_le32(rq->rq_prog);
 	s->vers = cpu_to_le32(rq->rq_vers);

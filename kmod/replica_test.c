@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /* KUnit: VIEW_START, ACKs, release on a replica without lower and link (V6, N3, G3). */
 #include <kunit/test.h>
+#include <linux/completion.h>
+#include <linux/delay.h>
+#include <linux/kthread.h>
 #include <linux/netlink.h>
 #include <net/net_namespace.h>
 #include "dataplane.h"
+#include "node.h"
 
 static struct harp_replica *made[2];
 
@@ -41,6 +45,7 @@ static void replica_exit(struct kunit *test)
 			continue;
 		if (IS_ERR(made[i]->log))
 			made[i]->log = NULL;
+		made[i]->nodes = NULL;		/* fake_lower() */
 		harp_replica_put(made[i]);
 		made[i] = NULL;
 	}
@@ -485,6 +490,157 @@ static void waits_end_with_their_generation(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, harp_wait_index(r, 1, generation), 0);
 }
 
+/**
+ * struct writer - one of two that want the last room
+ * @r: the replica
+ * @b: its record
+ * @generation: in which it was decided
+ * @err: what became of it
+ * @done: when that is known
+ */
+struct writer {
+	struct harp_replica *r;
+	struct harp_builder b;
+	u32 generation;
+	int err;
+	struct completion done;
+};
+
+static int writes(void *arg)
+{
+	struct writer *w = arg;
+	struct harp_at at;
+
+	w->err = harp_append(w->r, &w->b, w->generation, &at);
+	complete(&w->done);
+	return 0;
+}
+
+static void build_write(struct kunit *test, struct writer *w, u32 len)
+{
+	u32 cap = HARP_REC_OVERHEAD_MAX + len;
+	void *buf = kunit_kzalloc(test, cap, GFP_KERNEL), *data;
+	struct harp_sec_inode *s;
+
+	KUNIT_ASSERT_NOT_NULL(test, buf);
+	harp_build_begin(&w->b, buf, cap, HARP_REC_WRITE);
+	s = harp_build_inode(&w->b, HARP_ROLE_OBJECT, HARP_FID_FIRST);
+	KUNIT_ASSERT_NOT_NULL(test, s);
+	s->mode = cpu_to_le32(S_IFREG | 0600);
+	s->nlink = cpu_to_le32(1);
+	s->state = HARP_STATE_LIVE;
+	s->size = cpu_to_le64(len);
+	KUNIT_ASSERT_NOT_NULL(test, harp_build_data(&w->b, 0, len, &data));
+	KUNIT_ASSERT_EQ(test, harp_build_finish(&w->b), 0);
+}
+
+/* A lower that looks as if it had been looked at a moment ago, and had room. */
+static void fake_lower(struct kunit *test, struct harp_replica *r)
+{
+	struct harp_lower *lw = kunit_kzalloc(test, sizeof(*lw), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, lw);
+	lw->r = r;
+	spin_lock_init(&lw->space.lock);
+	lw->space.free_bytes = 1ULL << 40;
+	lw->space.free_inodes = 1ULL << 20;
+	lw->space.taken = (jiffies + 600 * HZ) | 1;
+	r->nodes = &lw->nodes;
+}
+
+/* What two have seen free only one gets: it is looked at once more under log->mutex. */
+static void last_room_goes_to_one(struct kunit *test)
+{
+	struct harp_replica *r = replica(test, 0);
+	struct harp_sec_view v = view_of(4, 0, 0);
+	struct task_struct *t[2];
+	struct writer w[2] = { };
+	u64 cost;
+	int i;
+
+	KUNIT_ASSERT_EQ(test, start(r, &v, 0), 0);
+	serve(r);
+	fake_lower(test, r);
+	for (i = 0; i < 2; i++) {
+		w[i].r = r;
+		w[i].generation = r->generation;
+		init_completion(&w[i].done);
+		build_write(test, &w[i], 5000);
+	}
+	cost = harp_space_cost(&w[0].b);
+	KUNIT_ASSERT_GT(test, cost, 0ULL);
+	r->peer_free_bytes = cost + cost / 2;
+	r->peer_free_inodes = U64_MAX;
+
+	mutex_lock(harp_log_mutex(r->log));
+	for (i = 0; i < 2; i++) {
+		t[i] = kthread_run(writes, &w[i], "harp-writer");
+		if (IS_ERR(t[i])) {
+			complete(&w[i].done);
+			continue;
+		}
+		/* Until it waits for log->mutex: it has found room by then. */
+		while (READ_ONCE(t[i]->__state) != TASK_UNINTERRUPTIBLE)
+			msleep(20);
+	}
+	mutex_unlock(harp_log_mutex(r->log));
+	for (i = 0; i < 2; i++) {
+		wait_for_completion(&w[i].done);
+		KUNIT_EXPECT_FALSE(test, IS_ERR(t[i]));
+	}
+	KUNIT_EXPECT_EQ(test, min(w[0].err, w[1].err), -ENOSPC);
+	KUNIT_EXPECT_EQ(test, max(w[0].err, w[1].err), 0);
+	KUNIT_EXPECT_EQ(test, harp_log_top(r->log), 2ULL);
+}
+
+/**
+ * struct lower_step - a lower that fails some times
+ * @left: how many more
+ * @err: with what
+ * @calls: how often it was asked
+ */
+struct lower_step {
+	int left, err, calls;
+};
+
+static int lower_fails(struct harp_replica *r, const void *arg)
+{
+	struct lower_step *s = (struct lower_step *)arg;
+
+	s->calls++;
+	return s->left-- > 0 ? s->err : 0;
+}
+
+/* Records and rows alike: want of memory passes. */
+static void apply_waits_errors_out(struct kunit *test)
+{
+	static const int passing[] = { -ENOMEM, -EINTR, -EAGAIN, -ERESTARTSYS };
+	struct harp_replica *r = replica(test, 0);
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(passing); i++) {
+		struct lower_step s = { .left = 3, .err = passing[i] };
+
+		KUNIT_EXPECT_EQ(test, harp_apply_insist(r, lower_fails, &s, "row", 7), 0);
+		KUNIT_EXPECT_EQ(test, s.calls, 4);
+	}
+	KUNIT_EXPECT_FALSE(test, r->media_failure);
+}
+
+/* N6: an error that does not pass ends this member's part in the view, at once. */
+static void apply_gives_up_on_media_errors(struct kunit *test)
+{
+	struct harp_replica *r = replica(test, 0);
+	struct harp_sec_view v = view_of(4, 0, 0);
+	struct lower_step s = { .left = 3, .err = -EIO };
+
+	KUNIT_ASSERT_EQ(test, start(r, &v, 0), 0);
+	KUNIT_EXPECT_EQ(test, harp_apply_insist(r, lower_fails, &s, "row", 7), -EIO);
+	KUNIT_EXPECT_EQ(test, s.calls, 1);
+	KUNIT_EXPECT_TRUE(test, r->media_failure);
+	KUNIT_EXPECT_GT(test, r->fence, r->view);
+}
+
 static struct kunit_case replica_cases[] = {
 	KUNIT_CASE_PARAM(view_start_refuses, bad_view_gen_params),
 	KUNIT_CASE(view_start_is_the_same_on_both),
@@ -497,6 +653,9 @@ static struct kunit_case replica_cases[] = {
 	KUNIT_CASE(wait_knows_its_record),
 	KUNIT_CASE(backup_wait_knows_its_record),
 	KUNIT_CASE(waits_end_with_their_generation),
+	KUNIT_CASE(last_room_goes_to_one),
+	KUNIT_CASE(apply_waits_errors_out),
+	KUNIT_CASE(apply_gives_up_on_media_errors),
 	KUNIT_CASE(backup_admits_nobody),
 	KUNIT_CASE(times_and_fids_never_come_again),
 	{}

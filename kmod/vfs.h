@@ -283,6 +283,8 @@ int __must_check harp_op_append(struct harp_op *op);
 int __must_check harp_op_wait(struct harp_op *op);
 void harp_op_end(struct harp_op *op);
 
+u16 harp_next_step(struct harp_sb *hs, void *owner, u32 xid);
+
 /* Attributes of a new object in @dir, as inode_init_owner() and umask have it. */
 void harp_attrs_new(struct harp_attrs *a, const struct inode *dir, umode_t mode);
 
