@@ -559,10 +559,14 @@ void group_member::give_up(const std::string &reason, std::function<void()> then
 }
 
 void group_member::service_step(const service::step_report &step) {
-    auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(step.took).count();
+    using std::chrono::milliseconds;
+    auto ms = std::chrono::duration_cast<milliseconds>(step.took).count();
+    /* It is told of after its end, on a busy machine long after. */
+    auto ago = std::chrono::duration_cast<milliseconds>(boottime_now() - step.begin).count() - ms;
     log_event("step", group_.name,
               {{"step", step.name},
                {"ms", fmt::to_string(ms)},
+               {"ago_ms", fmt::to_string(ago)},
                {"code", fmt::to_string(step.code)},
                {"text", step.text}});
 }
