@@ -23,6 +23,7 @@ public:
     explicit no_service(loop &l) : loop_(l) {}
     void start(std::vector<net::connection>, done_fn done) override { soon(std::move(done)); }
     void stop(done_fn done) override { soon(std::move(done)); }
+    void unmount(done_fn done) override { soon(std::move(done)); }
     void teardown(done_fn done) override { soon(std::move(done)); }
     std::string describe() const override { return "none"; }
 
@@ -45,20 +46,9 @@ public:
             done(o.status);
         });
     }
-    void stop(done_fn done) override {
-        service_.stop({}, [this, done = std::move(done)](const auto &o) {
-            note(o);
-            done(o.status);
-        });
-    }
-    void teardown(done_fn done) override {
-        service::stop_args args;
-        args.umount = args.teardown = true;
-        service_.stop(args, [this, done = std::move(done)](const auto &o) {
-            note(o);
-            done(o.status);
-        });
-    }
+    void stop(done_fn done) override { stop_with({}, std::move(done)); }
+    void unmount(done_fn done) override { stop_with({.umount = true}, std::move(done)); }
+    void teardown(done_fn done) override { stop_with({.teardown = true}, std::move(done)); }
     std::string describe() const override {
         return fmt::format("link {}, addresses {}, {} nfsd threads{}", now_.link_up ? "up" : "down",
                            now_.addresses ? "set" : "not set", now_.threads,
@@ -73,6 +63,12 @@ public:
     }
 
 private:
+    void stop_with(service::stop_args args, done_fn done) {
+        service_.stop(args, [this, done = std::move(done)](const auto &o) {
+            note(o);
+            done(o.status);
+        });
+    }
     void note(const service::outcome &o) { now_ = o.now; }
 
     service::service &service_;

@@ -25,7 +25,9 @@ public:
     virtual void start(std::vector<net::connection> clients, done_fn done) = 0;
     /* Order of giving up (brief section 5): link down, release, nfsd; the mounts stay. */
     virtual void stop(done_fn done) = 0;
-    /* And the mounts, helpers and namespaces. */
+    /* And the helpers and harp's mount: the replica may be destroyed, and must be before */
+    virtual void unmount(done_fn done) = 0;
+    /* the rest goes: the lower, which it holds, link and namespaces. */
     virtual void teardown(done_fn done) = 0;
     virtual std::string describe() const = 0;
     /* Connected to the service now; quick. */

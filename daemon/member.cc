@@ -645,23 +645,23 @@ void group_member::dissolve(std::function<void(result<void>)> done) {
     leave();
     service_wanted_ = false;
     service_ = service_phase::stopping;
-    backend_.service->teardown([this, alive = alive_, done](const result<void> &down) {
-        if (!*alive) {
-            return;
-        }
-        backend_.replica->destroy([this, alive, done, down](result<void> r) {
+    /* Each next one only when the one before it is done: what is left can be tried again. */
+    auto then = [this, alive = alive_, done](auto next) {
+        return [alive, done, next](const result<void> &r) {
             if (!*alive) {
                 return;
             }
-            if (!down || !r) {
-                done(fail(EBUSY, !down ? down.error().text : r.error().text));
-                return;
-            }
-            std::error_code ec;
-            std::filesystem::remove_all(env_.state_dir + "/" + group_.name, ec);
-            done(ec ? result<void>(fail(ec.value(), ec.message())) : result<void>());
-        });
-    });
+            r ? next() : done(fail(EBUSY, r.error().text));
+        };
+    };
+    auto forget = [this, done] {
+        std::error_code ec;
+        std::filesystem::remove_all(env_.state_dir + "/" + group_.name, ec);
+        done(ec ? result<void>(fail(ec.value(), ec.message())) : result<void>());
+    };
+    auto teardown = [this, then, forget] { backend_.service->teardown(then(forget)); };
+    auto destroy = [this, then, teardown] { backend_.replica->destroy(then(teardown)); };
+    backend_.service->unmount(then(destroy));
 }
 
 } // namespace harp

@@ -374,6 +374,11 @@ void kernel_replica::answer(token_t token, result<object_report> what, refusal w
 
 namespace {
 
+/* The kernel's answer when it has no such replica. */
+bool is_gone(const failure &f) {
+    return f.code == ENODEV || f.code == ENOENT;
+}
+
 struct outcome {
     result<object_report> report = fail(EIO, "not asked");
     refusal why = refusal::none;
@@ -665,14 +670,15 @@ result<void> kernel_replica::release() {
         return nl.error();
     }
     auto r = nl->call(request(HARP_CMD_RELEASE, config_.group, config_.self.value()));
-    return r ? result<void>() : r.error();
+    /* A replica that was destroyed has nothing parked. */
+    return r || is_gone(r.error()) ? result<void>() : r.error();
 }
 
 void kernel_replica::destroy(std::function<void(result<void>)> done) {
     in_worker([done = std::move(done)](io &w) {
         auto r = w.call(w.make(HARP_CMD_REPLICA_DEL));
-        bool gone = !r && (r.error().code == ENODEV || r.error().code == ENOENT);
-        return [done, out = r || gone ? result<void>() : result<void>(r.error())] { done(out); };
+        bool gone = r || is_gone(r.error());
+        return [done, out = gone ? result<void>() : result<void>(r.error())] { done(out); };
     });
 }
 

@@ -55,12 +55,6 @@ void add_helpers(const config &c, plan &p, action what, on_failure then) {
     }
 }
 
-void add_umounts(const config &c, plan &p, milliseconds deadline) {
-    add_helpers(c, p, action::helper_stop, on_failure::go_on);
-    p.push_back(make(action::umount_harp, deadline, {c.export_path}));
-    p.push_back(make(action::umount_lower, deadline, {c.lower_path()}));
-}
-
 template <typename List>
 std::vector<std::string> texts(const List &list) {
     std::vector<std::string> out;
@@ -202,7 +196,9 @@ plan plan_mount_harp(const config &c, const mount_args &args) {
 
 plan plan_umount(const config &c, milliseconds deadline) {
     plan p;
-    add_umounts(c, p, deadline);
+    add_helpers(c, p, action::helper_stop, on_failure::go_on);
+    p.push_back(make(action::umount_harp, deadline, {c.export_path}));
+    p.push_back(make(action::umount_lower, deadline, {c.lower_path()}));
     return p;
 }
 
@@ -253,9 +249,11 @@ plan plan_stop(const config &c, const stop_args &args) {
     p.push_back(make(action::nfsd_drain, args.patience));
     p.push_back(make(action::nfsd_stop, slow));
     if (args.umount || args.teardown) {
-        add_umounts(c, p, slow);
+        add_helpers(c, p, action::helper_stop, on_failure::go_on);
+        p.push_back(make(action::umount_harp, slow, {c.export_path}));
     }
     if (args.teardown) {
+        p.push_back(make(action::umount_lower, slow, {c.lower_path()}));
         p.push_back(make(action::link_remove, quick, {net::group_link}, go_on));
         p.push_back(make(action::namespaces_remove, quick,
                          {fmt::format("{}/ns/{}", c.run_dir, c.group)}));

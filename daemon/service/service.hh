@@ -102,8 +102,9 @@ struct start_args {
 };
 
 struct stop_args {
-    bool umount = false;   /* harp and the lower, after nfsd has gone */
-    bool teardown = false; /* and the helpers, link and namespaces; implies umount */
+    /* Helpers and harp, after nfsd has gone; the kernel's replica still holds the lower. */
+    bool umount = false;
+    bool teardown = false; /* and the lower, link and namespaces; implies umount */
     /* How long nfsd's threads may take to come back before stop() says they are stuck. */
     std::chrono::milliseconds patience{2000};
 };

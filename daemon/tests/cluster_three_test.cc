@@ -28,6 +28,7 @@ public:
     explicit no_service(loop &l) : loop_(l) {}
     void start(std::vector<net::connection>, done_fn done) override { soon(done); }
     void stop(done_fn done) override { soon(done); }
+    void unmount(done_fn done) override { soon(done); }
     void teardown(done_fn done) override { soon(done); }
     std::string describe() const override { return "none"; }
 

@@ -80,13 +80,13 @@ helper-stop         15000 ms  goes on
     rpcbind
 umount-harp         15000 ms
     /srv/g1
-umount-lower        15000 ms
-    /run/harp/lower
 )";
     EXPECT_EQ(to_text(plan_stop(golden(), {})), giving_up);
     EXPECT_EQ(to_text(plan_stop(golden(), {.umount = true})), giving_up + umount);
     EXPECT_EQ(to_text(plan_stop(golden(), {.teardown = true})),
-              giving_up + umount + R"(link-remove         10000 ms  goes on
+              giving_up + umount + R"(umount-lower        15000 ms
+    /run/harp/lower
+link-remove         10000 ms  goes on
     harp0
 namespaces-remove   10000 ms
     /run/harp/ns/g1

@@ -27,6 +27,7 @@ GROUP = "demo"
 SERVICE = "10.77.0.100"
 SERVICE_MAC = "02:68:61:72:70:01"
 MOUNT = "/mnt/share"
+STATE_DIR = "/var/lib/harp"
 T = TypeVar("T")
 
 GROUP_TOML = """\
@@ -126,6 +127,14 @@ class Lab:
     def down(self) -> None:
         self.call("down", check=False)
 
+    def is_up(self) -> bool:
+        return self.call("status", check=False).returncode == 0
+
+    def disk(self, node: str, number: int = 0) -> Path:
+        """The file on this machine that is a node's disk."""
+        said = json.loads(self.call("status", "--json").stdout)
+        return Path(said["directory"]) / f"{node}.disk{number}"
+
     def crash(self, node: str) -> float:
         """Panic; the moment it was on the console, by this machine's clock."""
         said = json.loads(self.call("crash", node).stdout)
@@ -193,15 +202,67 @@ class Group:
 
     def keep_state(self, node: str) -> None:
         """/var/lib/harp on a disk: a lab machine's root is in memory."""
-        self.lab.run(node, "mkdir -p /var/lib/harp && "
-                     "mount /dev/disk1 /var/lib/harp && "
-                     "chmod 700 /var/lib/harp")
+        self.lab.run(node, f"mkdir -p {STATE_DIR} && "
+                     f"mount /dev/disk1 {STATE_DIR} && "
+                     f"chmod 700 {STATE_DIR}")
 
     def restart_harpd(self, node: str) -> None:
         """After a reboot: what a real root would have kept, then harpd."""
         self.configure(node)
         self.keep_state(node)
         self.lab.run(node, "systemctl start harpd", timeout=90)
+
+    def delete(self) -> None:
+        """The group ends, with a person's command; the machines are as before
+        it was made, those that restarted under it as well."""
+        lab = self.lab
+        lab.call("heal")
+        lab.run("c", f"umount {MOUNT}", timeout=90)
+        for node in "abw":
+            wait_for(f"{node} to be up", lambda: lab.ok(node, "true"), 120, 1)
+            if node != "w" and not lab.ok(node, f"mountpoint -q {STATE_DIR}"):
+                self.restart_harpd(node)
+            lab.run(node, "systemctl start harpd", timeout=90)
+        lab.run("b", f"harpctl group delete --force {GROUP}", timeout=90)
+        for node in "abw":
+            lab.run(node, f"systemctl stop harpd; "
+                    f"rm /etc/harp/groups/{GROUP}.toml", timeout=90)
+            if node != "w":
+                # Nothing of the group holds the module, and nothing was wrong.
+                lab.run(node, "modprobe -r harp && modprobe harp")
+            if left := lab.run(node, f"ls -A {STATE_DIR}/{GROUP} /run/harp/ns "
+                               f"2>/dev/null; dmesg | grep -E "
+                               f"'WARNING|BUG:|Oops'", check=False):
+                raise LabFailed(f"the deleted group left on {node}: {left}")
+        for node in "ab":
+            lab.run(node, f"umount {STATE_DIR}")
+
+    def wait_settled(self) -> None:
+        """Both copies are at the last record."""
+        def at_top() -> bool:
+            said = [self.status(node)["log"] for node in "ab"]
+            return said[0]["top"] == said[1]["top"] and all(
+                log["ap"] == log["cp"] == log["top"] for log in said)
+        wait_for("both copies to be at the last record", at_top, 60)
+
+    def copies_equal(self) -> str:
+        """I7 of the deleted group's lowers, as a kernel without harp sees
+        both machines' disks: every object by fid, every attribute."""
+        mounts = "".join(
+            f"mkdir -p /run/{node}; mount -o ro{extra} {disk} /run/{node}; "
+            for node, disk, extra in (("a", "/dev/ubdb", ""),
+                                      ("b", "/dev/ubdc", ",nouuid"
+                                       if self.settings.fs == "xfs" else "")))
+        done = subprocess.run(
+            [str(LAB), "uml", "--timeout", "300",
+             "--disk", str(self.lab.disk("a")),
+             "--disk", str(self.lab.disk("b")), "--", "sh", "-ec",
+             mounts + "selftests/tools/harp-compare /run/a /run/b"],
+            text=True, capture_output=True, check=False)
+        if done.returncode:
+            raise LabFailed(f"the copies differ: {done.stdout[-1500:]}"
+                            f"{done.stderr[-500:]}")
+        return f"copies equal: {done.stdout.strip().splitlines()[-1]}"
 
     def status(self, node: str) -> dict[str, Any]:
         """What harpctl on a node says of the group; {} when it says nothing."""

@@ -47,9 +47,10 @@ def _add_uml(sub: argparse._SubParsersAction) -> None:
         "warned or leaked.")
     p.add_argument("--kernel", choices=("debug", "plain"), default="debug",
                    help="debug: all checkers on (default); plain: for timing")
-    p.add_argument("--disk", action="append", default=[], metavar="SIZE",
-                   help="an empty disk; the first is /dev/ubdb (all are in "
-                   "$HARP_DISKS); may be repeated")
+    p.add_argument("--disk", action="append", default=[], metavar="SIZE|FILE",
+                   help="an empty disk, or a copy of FILE (a path with a /); "
+                   "the first is /dev/ubdb (all are in $HARP_DISKS); may be "
+                   "repeated")
     p.add_argument("--mem", default="1500M", help="memory (default 1500M)")
     p.add_argument("--timeout", type=float, default=600, metavar="S",
                    help="stop after S seconds (default 600)")

@@ -15,7 +15,7 @@ import threading
 from pathlib import Path
 from typing import BinaryIO
 
-from . import image, kernel
+from . import image, kernel, util
 from .util import (LabError, OUT, ROOT, die_with_parent, need, need_root,
                    parse_size, say)
 
@@ -62,8 +62,11 @@ def _make_disks(run: Run, where: Path) -> list[Path]:
     paths = []
     for number, size in enumerate(run.disks):
         path = where / f"disk{number}.img"
-        with open(path, "wb") as handle:
-            handle.truncate(parse_size(size))
+        if os.sep in size:
+            util.run(["cp", "--sparse=always", size, path], f"copying {size}")
+        else:
+            with open(path, "wb") as handle:
+                handle.truncate(parse_size(size))
         paths.append(path)
     return paths
 
