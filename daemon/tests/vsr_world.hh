@@ -168,6 +168,7 @@ public:
         double rate = 1.0;
         duration_t offset{};
         time_point_t tick_at{};
+        unsigned ticks_in_a_row = 0; /* each within 1 ms of the one before */
         std::optional<time_point_t> fetching;
         std::vector<std::string> notes;
         std::set<uint64_t> entered; /* views, this life */
@@ -500,7 +501,14 @@ private:
             n.tick_at = due;
             auto wait = duration_t(
                     static_cast<int64_t>(static_cast<double>((due - local(n)).count()) / n.rate));
-            after(wait + 1us, s, to_brain(s, [this](node &k) { k.brain->tick(local(k)); }));
+            after(wait + 1us, s, to_brain(s, [this](node &k) {
+                      k.brain->tick(local(k));
+                      bool again = k.brain->next_deadline() <= local(k) + 1ms;
+                      k.ticks_in_a_row = again ? k.ticks_in_a_row + 1 : 0;
+                      if (k.ticks_in_a_row > 20) {
+                          broke(fmt::format("{} wakes again and again, for nothing", k.slot.value()));
+                      }
+                  }));
         }
     }
 

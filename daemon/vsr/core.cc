@@ -440,46 +440,79 @@ void core::impl::tick() {
     }
 }
 
+/*
+ * When tick() has something to do. Each condition here is one of tick()'s: a time that
+ * it passes over would wake the member again and again, for nothing.
+ */
 time_point_t core::impl::next_deadline() const {
     time_point_t at = now_ + cfg_.times.status_interval;
+    if (in<phase::failed>()) {
+        return at;
+    }
     auto sooner = [&](time_point_t t) { at = std::min(at, t); };
-    sooner(next_status_);
     if (fence_) {
         sooner(fence_->asked + reask_after);
     }
     if (command_) {
         sooner(command_->asked + reask_after);
     }
-    if (start_) {
-        sooner(start_->next_send);
-    }
-    if (in<phase::holding>()) {
-        sooner(as<phase::holding>().until);
-    } else if (in<phase::proposing>() && as<phase::proposing>().written) {
-        const auto &p = as<phase::proposing>();
-        sooner(std::min(p.deadline, p.next_send));
-        if (p.third_until) {
-            sooner(*p.third_until);
+    if (!in<phase::starting>()) {
+        sooner(next_status_);
+        if (start_) {
+            sooner(start_->next_send);
         }
-    } else if (in<phase::outside>() && may_propose()) {
-        sooner(next_try_);
-    } else if (in<phase::agreed>()) {
-        sooner(bound_until_);
-    } else if (in<phase::adopting>()) {
-        sooner(as<phase::adopting>().next_ask);
-    } else if (in<phase::primary>()) {
-        const auto &p = as<phase::primary>();
-        if (!p.serving) {
-            sooner(p.started ? std::min(p.next_ask, p.serve_by) : p.serve_by);
-        }
-    } else if (in<phase::backup>() && !as<phase::backup>().heard) {
-        sooner(as<phase::backup>().next_started);
-    }
-    if (silent_) {
-        sooner(next_try_);
+        sooner(phase_deadline());
     }
     /* What is already due is due at once, but never in the past: the clock goes on. */
     return std::max(at, now_ + std::chrono::milliseconds(1));
+}
+
+time_point_t core::impl::phase_deadline() const {
+    constexpr auto never = time_point_t::max();
+    bool may_try = !fence_ && may_propose() && can_hope();
+    if (in<phase::holding>()) {
+        return as<phase::holding>().until;
+    }
+    if (in<phase::proposing>()) {
+        const auto &p = as<phase::proposing>();
+        return p.written ? std::min({p.deadline, p.next_send, p.third_until.value_or(never)})
+                         : never;
+    }
+    if (in<phase::outside>()) {
+        return may_try ? next_try_ : never;
+    }
+    if (in<phase::agreed>()) {
+        return bound_until_;
+    }
+    if (in<phase::adopting>()) {
+        const auto &a = as<phase::adopting>();
+        return command_ ? a.deadline : std::min(a.deadline, a.next_ask);
+    }
+    if (in<phase::primary>()) {
+        return primary_deadline(may_try);
+    }
+    if (in<phase::backup>()) {
+        const auto &b = as<phase::backup>();
+        return std::min(b.heard ? never : b.next_started, silent_ && may_try ? next_try_ : never);
+    }
+    return never;
+}
+
+time_point_t core::impl::primary_deadline(bool may_try) const {
+    constexpr auto never = time_point_t::max();
+    const auto &p = as<phase::primary>();
+    time_point_t at = p.handing_to ? p.drain_until : never;
+    if (p.serving) {
+        return std::min(at, silent_ && may_try ? next_try_ : never);
+    }
+    if (p.started && !command_) {
+        at = std::min(at, p.next_ask);
+    }
+    if (may_try) {
+        auto until = backup_adopts() ? p.entered + cfg_.times.give_up_adopt : now_;
+        at = std::min(at, std::max({p.serve_by, next_try_, until}));
+    }
+    return at;
 }
 
 } // namespace harp::vsr

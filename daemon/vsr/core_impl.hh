@@ -97,6 +97,8 @@ public:
     result<void> request(const local_request &what);
     void pump(); /* after every input */
     time_point_t next_deadline() const;
+    time_point_t phase_deadline() const;
+    time_point_t primary_deadline(bool may_try) const;
     status_report status(time_point_t now) const;
     member_state state() const;
 
@@ -221,6 +223,7 @@ private:
     void leave_view();
     void set_link(std::optional<link_wanted> wanted);
     void give_up_service(const std::string &why);
+    bool backup_adopts() const;
     void tick_primary();
     void tick_backup();
     void tick_adopting();

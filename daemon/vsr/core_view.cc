@@ -363,6 +363,14 @@ void core::impl::now_serving() {
     beat();
 }
 
+/* The backup of the own view is alive and still takes over what it lacks. */
+bool core::impl::backup_adopts() const {
+    const auto &p = as<phase::primary>();
+    const auto &b = peers_[p.record.backup.slot.value()];
+    return fresh(p.record.backup.slot, now_) && b.formed < p.record.view &&
+           now_ - p.entered < cfg_.times.give_up_adopt;
+}
+
 void core::impl::tick_primary() {
     auto &p = as<phase::primary>();
     if (p.serving && now_ - p.entered >= cfg_.times.wait_reset) {
@@ -377,10 +385,7 @@ void core::impl::tick_primary() {
         if (p.started && !command_ && now_ >= p.next_ask) {
             ask(cmd_serve{p.record.view});
         }
-        const auto &b = peers_[p.record.backup.slot.value()];
-        bool adopting = fresh(p.record.backup.slot, now_) && b.formed < p.record.view &&
-                        now_ - p.entered < cfg_.times.give_up_adopt;
-        if (now_ >= p.serve_by && !adopting && now_ >= next_try_ && can_hope()) {
+        if (now_ >= p.serve_by && !backup_adopts() && now_ >= next_try_ && can_hope()) {
             /* It agreed and yet the link does not carry: the witness next time. */
             if (who(p.record.backup.slot).is_data()) {
                 avoid_backup_ = p.record.backup.slot;

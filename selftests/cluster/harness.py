@@ -230,9 +230,9 @@ class Group:
             if node != "w":
                 # Nothing of the group holds the module, and nothing was wrong.
                 lab.run(node, "modprobe -r harp && modprobe harp")
-            if left := lab.run(node, f"ls -A {STATE_DIR}/{GROUP} /run/harp/ns "
-                               f"2>/dev/null; dmesg | grep -E "
-                               f"'WARNING|BUG:|Oops'", check=False):
+            if left := lab.run(node, f"find {STATE_DIR}/{GROUP} "
+                               f"/run/harp/ns -mindepth 1 2>/dev/null; dmesg | "
+                               f"grep -E 'WARNING|BUG:|Oops'", check=False):
                 raise LabFailed(f"the deleted group left on {node}: {left}")
         for node in "ab":
             lab.run(node, f"umount {STATE_DIR}")
