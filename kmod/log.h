@@ -84,6 +84,7 @@ struct harp_log *harp_log_open(const struct harp_region_spec *spec, const uuid_t
 			       u8 member, u64 lineage, u32 epoch, u64 inc,
 			       struct harp_log_found *found);
 void harp_log_close(struct harp_log *log);
+void harp_log_wipe(struct harp_log *log);
 
 /*
  * Start empty: base given, complete as told, wm = base - 1 (S3). @anchor_view 0 with

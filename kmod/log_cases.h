@@ -627,6 +627,10 @@ static const char *log_case_not_ours(struct harp_log_env *e)
 	HARP_CHECK(env_open_as(e, &harp_case_group, 1, 77, HARP_CASE_SIZE - 4096) == -EBUSY);
 	HARP_CHECK(env_says(e, "4194304 bytes, not 4190208"));
 	HARP_CHECK(crc == harp_crc32c(0, e->mem, HARP_CASE_SIZE));
+	HARP_CHECK(env_open(e) == 0 && e->found.valid);
+	harp_log_wipe(e->log);				/* a deleted group's: anybody's */
+	HARP_CHECK(env_open_as(e, &other, 2, 78, HARP_CASE_SIZE) == 0 && e->found.fresh);
+	HARP_CHECK(env_start(e, 10) == 0);
 	for (i = 0; i < 2; i++) {
 		h = (struct harp_region_hdr *)(e->mem + i * HARP_REGION_HDR_STRIDE);
 		h->version = cpu_to_le32(2);

@@ -295,6 +295,20 @@ void harp_log_close(struct harp_log *log)
 }
 
 /**
+ * harp_log_wipe() - the region holds no log any more: any group may have it
+ * @log: the log, whose replica has ended; only its close may follow
+ *
+ * Context: Process context, may sleep.
+ */
+void harp_log_wipe(struct harp_log *log)
+{
+	mutex_lock(&log->mutex);
+	memset(log->region->base, 0, HARP_REGION_RING_OFF);
+	harp_region_flush();
+	mutex_unlock(&log->mutex);
+}
+
+/**
  * harp_log_format() - start a log without records
  * @log: the log; what it held is gone
  * @base: index of the first record that will be in it, at least 1

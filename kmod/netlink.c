@@ -31,6 +31,11 @@ static const struct nla_policy harp_name_policy[HARP_A_MEMBER + 1] = {
 	HARP_POLICY_NAME,
 };
 
+static const struct nla_policy harp_del_policy[HARP_A_LINEAGE + 1] = {
+	HARP_POLICY_NAME,
+	[HARP_A_LINEAGE] = { .type = NLA_U64 },
+};
+
 static const struct nla_policy harp_fence_policy[HARP_A_BY + 1] = {
 	HARP_POLICY_NAME,
 	[HARP_A_VIEW] = NLA_POLICY_MIN(NLA_U64, 1),
@@ -324,11 +329,20 @@ static int harp_nl_replica_dump(struct sk_buff *skb, struct netlink_callback *cb
 static int harp_nl_replica_del(struct sk_buff *skb, struct genl_info *info)
 {
 	struct harp_replica *r = harp_nl_replica(info);
+	struct nlattr *wipe;
 	int err;
 
 	if (IS_ERR(r))
 		return PTR_ERR(r);
+	wipe = info->attrs[HARP_A_LINEAGE];
+	if (wipe && nla_get_u64(wipe) != r->lineage) {
+		NL_SET_ERR_MSG(info->extack, "LINEAGE is not this replica's: its log stays");
+		harp_replica_put(r);
+		return -EINVAL;
+	}
 	err = harp_replica_del(r);
+	if (!err && wipe)
+		harp_log_wipe(r->log);
 	if (err == -EBUSY)
 		NL_SET_ERR_MSG(info->extack, "the replica is mounted: expected umount first");
 	else if (err)
@@ -643,7 +657,7 @@ static const struct genl_ops harp_genl_ops[] = {
 		.policy = harp_name_policy,
 		.maxattr = HARP_A_MEMBER,
 	},
-	HARP_OP(REPLICA_DEL, harp_nl_replica_del, harp_name_policy, HARP_A_MEMBER),
+	HARP_OP(REPLICA_DEL, harp_nl_replica_del, harp_del_policy, HARP_A_LINEAGE),
 	HARP_OP(FENCE, harp_nl_fence, harp_fence_policy, HARP_A_BY),
 	HARP_OP(VIEW_START, harp_nl_view_start, harp_view_policy, HARP_A_MATCH),
 	HARP_OP(LINK_ADD, harp_nl_link_add, harp_link_policy, HARP_A_FD),

@@ -675,8 +675,8 @@ result<void> kernel_replica::release() {
 }
 
 void kernel_replica::destroy(std::function<void(result<void>)> done) {
-    in_worker([done = std::move(done)](io &w) {
-        auto r = w.call(w.make(HARP_CMD_REPLICA_DEL));
+    in_worker([done = std::move(done), lineage = config_.lineage.value()](io &w) {
+        auto r = w.call(w.make(HARP_CMD_REPLICA_DEL).u64(HARP_A_LINEAGE, lineage));
         bool gone = r || is_gone(r.error());
         return [done, out = gone ? result<void>() : result<void>(r.error())] { done(out); };
     });

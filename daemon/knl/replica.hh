@@ -60,7 +60,7 @@ public:
     virtual void give_link(unique_fd socket, vsr::link_wanted which) = 0;
     virtual void drop_link() = 0;
     virtual replica_facts facts() const = 0;
-    /* The object ends; for group delete. */
+    /* The object ends, and the log in its region; for group delete. */
     virtual void destroy(std::function<void(result<void>)> done) = 0;
 };
 

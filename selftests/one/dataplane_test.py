@@ -187,6 +187,7 @@ def netlink_refusals() -> None:
             (e.ENOENT, "no replica of", "replica-get", {"group": "other", "member": 0}),
             (e.ERANGE, "", "replica-get", {"group": GROUP, "member": 3}),
             (e.EBUSY, "mounted", "replica-del", who),
+            (e.EINVAL, "LINEAGE", "replica-del", who | {"lineage": 8}),
             (e.EINVAL, "VIEW is missing", "fence", who | {"by": 0}),
             (e.EINVAL, "BY is missing", "fence", who | {"view": 4}),
             (e.ERANGE, "", "fence", who | {"view": 4, "by": 3}),

@@ -12,7 +12,8 @@
  * CAP_NET_ADMIN; LOG_READ too, because records hold what users wrote.
  *
  * REPLICA_GET  do, dump. Reply: every state attribute below.
- * REPLICA_DEL  the replica ends; -EBUSY while mounted.
+ * REPLICA_DEL  the replica ends; -EBUSY while mounted. With LINEAGE, which must be its
+ *		own, the region's log ends as well: any group may have the region.
  * FENCE        VIEW, BY (slot). Atomic (L4). Reply RESULT=1 and the state, or
  *		RESULT=0, TIME_LEFT_MS, and the state.
  * VIEW_START   VIEW_RECORD (a struct harp_sec_view and its void indices), MATCH:
