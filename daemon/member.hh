@@ -17,10 +17,11 @@
 
 #include <array>
 #include <memory>
-#include <nlohmann/json_fwd.hpp>
 #include <optional>
 
 namespace harp {
+
+class json;
 
 /* What members of one harpd share. */
 struct member_env {
@@ -52,7 +53,7 @@ public:
     void leave();
     /* Service, mounts, object and state: all of it goes. For group delete. */
     void dissolve(std::function<void(result<void>)> done);
-    nlohmann::json status() const;
+    json status() const;
     bool serving() const;
     bool quiet() const; /* leave() has been carried out */
 

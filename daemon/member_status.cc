@@ -2,16 +2,15 @@
 /* What `harpctl status` shows of a group, as JSON. */
 #include "member.hh"
 
+#include "util/json.hh"
 #include "util/text.hh"
 
 #include <chrono>
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 namespace harp {
 
 using namespace vsr;
-using json = nlohmann::json;
 
 namespace {
 

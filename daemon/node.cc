@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 #include "node.hh"
 
+#include "util/json.hh"
 #include "util/log.hh"
 #include "util/text.hh"
 #include "vsr/wire.hh"
@@ -8,11 +9,9 @@
 #include <algorithm>
 #include <dirent.h>
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 namespace harp {
 
-using json = nlohmann::json;
 using namespace std::chrono_literals;
 using namespace vsr;
 
@@ -208,14 +207,14 @@ void node::on_admin(cluster::caller who) {
 }
 
 void node::admin(const std::string &body, const cluster::endpoint &from, text_fn done) {
-    json j = json::parse(body, nullptr, false);
-    if (j.is_discarded() || !j.is_object() || !j.contains("op") || !j.contains("group") ||
-        !j["op"].is_string() || !j["group"].is_string()) {
+    json j = json::parse_or_null(body);
+    if (!j.is_object() || !j.contains("op") || !j.contains("group") || !j["op"].is_string() ||
+        !j["group"].is_string()) {
         done(fail(EBADMSG, "not a request"));
         return;
     }
-    std::string name = j["group"];
-    std::string op = j["op"];
+    auto name = j["group"].get<std::string>();
+    auto op = j["op"].get<std::string>();
     auto g = load_group(name);
     auto self = g ? own_slot(*g) : result<slot_t>(g.error());
     if (!self) {
@@ -398,7 +397,7 @@ void node::group_create(const std::string &name, text_fn done) {
         }
         ask_peer(c->group, slot_t(i), c->request("probe"),
                  [this, c, i](const result<std::string> &r) {
-                     json j = r ? json::parse(*r, nullptr, false) : json();
+                     json j = r ? json::parse_or_null(*r) : json();
                      if (!r) {
                          c->complain(r.error());
                      } else if (!j.is_object()) {

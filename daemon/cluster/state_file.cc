@@ -3,6 +3,7 @@
 
 #include "codec.h"
 #include "util/fd.hh"
+#include "util/json.hh"
 #include "util/text.hh"
 #include "vsr/match.hh"
 
@@ -10,12 +11,10 @@
 #include <cstdio>
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 #include <sys/stat.h>
 
 namespace harp::cluster {
 
-using json = nlohmann::json;
 using namespace vsr;
 
 namespace {
@@ -66,19 +65,19 @@ view_record record_from(const json &j) {
 
 void read_members(const json &j, disk_state &out) {
     if (j.size() != member_count) {
-        throw json::other_error::create(501, "members: not three", &j);
+        throw json::exception("members: not three");
     }
     for (size_t i = 0; i < member_count; i++) {
         member &m = out.members[i];
-        m.id = member_id(j[i].at("id").get<uint32_t>());
+        m.id = member_id(j.at(i).at("id").get<uint32_t>());
         m.slot = slot_t(static_cast<uint8_t>(i));
-        auto kind = j[i].at("kind").get<unsigned>();
+        auto kind = j.at(i).at("kind").get<unsigned>();
         if (kind > static_cast<unsigned>(member_kind::witness)) {
-            throw json::other_error::create(501, "members: no such kind", &j);
+            throw json::exception("members: no such kind");
         }
         m.kind = static_cast<member_kind>(kind);
-        m.name = j[i].at("name").get<std::string>();
-        out.peer_inc[i] = incarnation_t(j[i].at("inc").get<uint64_t>());
+        m.name = j.at(i).at("name").get<std::string>();
+        out.peer_inc[i] = incarnation_t(j.at(i).at("inc").get<uint64_t>());
     }
 }
 

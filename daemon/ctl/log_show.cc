@@ -3,6 +3,7 @@
 
 #include "codec.h"
 #include "util/fd.hh"
+#include "util/json.hh"
 #include "util/text.hh"
 
 #include <algorithm>
@@ -10,14 +11,11 @@
 #include <ctime>
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <vector>
 
 namespace harp::ctl {
-
-using json = nlohmann::json;
 
 namespace {
 

@@ -1,31 +1,29 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 #include "ctl/status.hh"
 
+#include "util/json.hh"
 #include "util/text.hh"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 #include <vector>
 
 namespace harp::ctl {
 
-using json = nlohmann::json;
-
 namespace {
 
 std::string text_of(const json &j, const char *key) {
-    auto it = j.find(key);
-    return it != j.end() && it->is_string() ? it->get<std::string>() : std::string();
+    const json *v = j.find(key);
+    return v != nullptr && v->is_string() ? v->get<std::string>() : std::string();
 }
 
 uint64_t number_of(const json &j, const char *key) {
-    auto it = j.find(key);
-    return it != j.end() && it->is_number_unsigned() ? it->get<uint64_t>() : 0;
+    const json *v = j.find(key);
+    return v != nullptr && v->is_number_unsigned() ? v->get<uint64_t>() : 0;
 }
 
 bool flag_of(const json &j, const char *key) {
-    auto it = j.find(key);
-    return it != j.end() && it->is_boolean() && it->get<bool>();
+    const json *v = j.find(key);
+    return v != nullptr && v->is_boolean() && v->get<bool>();
 }
 
 /* "12 ms", "3 s", "never"; with several networks the best, and how many are silent. */
@@ -136,7 +134,7 @@ std::string group_block(const json &g) {
 } // namespace
 
 std::string status_table(const std::string &text, const std::string &group) {
-    json j = json::parse(text, nullptr, false);
+    json j = json::parse_or_null(text);
     if (!j.is_object()) {
         return "harpd's answer cannot be read\n";
     }

@@ -40,7 +40,7 @@ time_point_t boottime_now() {
     return time_point_t(std::chrono::seconds(ts.tv_sec) + std::chrono::nanoseconds(ts.tv_nsec));
 }
 
-mount_args mount_args_of(const wire::json &j) {
+mount_args mount_args_of(const json &j) {
     return {j.value("source", ""), j.value("type", ""), j.value("options", "")};
 }
 

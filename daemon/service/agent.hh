@@ -30,7 +30,6 @@ public:
 
 private:
     using clock = std::chrono::steady_clock;
-    using json = wire::json;
 
     result<void> take_run_dir();
     result<void> take_lock(std::chrono::milliseconds deadline);

@@ -10,13 +10,12 @@
 #include <cerrno>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
+
+#include "util/json.hh"
 
 namespace harp::service {
 
 namespace {
-
-using nlohmann::json;
 
 constexpr unsigned threads_max = 1024;
 constexpr size_t addresses_max = 64;
@@ -272,8 +271,8 @@ namespace {
 /* What is not given keeps its default. */
 template <typename T>
 void read(const json &j, const char *key, T &into) {
-    if (const auto it = j.find(key); it != j.end()) {
-        it->get_to(into);
+    if (const json *v = j.find(key); v != nullptr) {
+        v->get_to(into);
     }
 }
 

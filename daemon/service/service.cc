@@ -67,7 +67,7 @@ public:
     impl(const impl &) = delete;
     impl &operator=(const impl &) = delete;
 
-    void call(const char *op, wire::json args, done_fn done);
+    void call(const char *op, json args, done_fn done);
     const config &settings() const { return config_; }
     const net::ns_files &ns() const { return ns_; }
 
@@ -80,9 +80,9 @@ private:
     result<void> need_agent();
     void drop_agent();
     void fail_later(uint64_t id, failure why);
-    void on_message(const wire::json &j);
-    void on_step(const wire::json &j);
-    void on_done(const wire::json &j);
+    void on_message(const json &j);
+    void on_step(const json &j);
+    void on_done(const json &j);
     void on_ask();
     void on_agent_gone();
     void complete(uint64_t id, result<void> status, observed now);
@@ -152,7 +152,7 @@ int service::impl::on_exit(sd_event_source *, const siginfo_t *, void *) {
     return 0;
 }
 
-void service::impl::call(const char *op, wire::json args, done_fn done) {
+void service::impl::call(const char *op, json args, done_fn done) {
     const uint64_t id = ++last_id_;
     pending_[id] = {std::move(done), {}};
     auto r = need_agent();
@@ -193,7 +193,7 @@ int service::impl::on_readable(sd_event_source *, int, uint32_t, void *data) {
     return 0;
 }
 
-void service::impl::on_message(const wire::json &j) {
+void service::impl::on_message(const json &j) {
     try {
         if (j.contains("step")) {
             on_step(j);
@@ -204,12 +204,12 @@ void service::impl::on_message(const wire::json &j) {
         } else if (j.contains("trouble") && hooks_.trouble) {
             hooks_.trouble(fail(j.value("code", EIO), j.at("trouble").get<std::string>()));
         }
-    } catch (const wire::json::exception &e) {
+    } catch (const json::exception &e) {
         on_agent_gone();
     }
 }
 
-void service::impl::on_step(const wire::json &j) {
+void service::impl::on_step(const json &j) {
     auto r = wire::step_from(j.at("step"));
     if (!r) {
         return;
@@ -222,7 +222,7 @@ void service::impl::on_step(const wire::json &j) {
     }
 }
 
-void service::impl::on_done(const wire::json &j) {
+void service::impl::on_done(const json &j) {
     const int code = j.value("code", EIO);
     auto now = observed_from_json(j.value("now", ""));
     complete(j.at("done").get<uint64_t>(),
@@ -278,16 +278,16 @@ const config &service::settings() const noexcept {
 }
 
 void service::observe(done_fn done) {
-    impl_->call("observe", wire::json::object(), std::move(done));
+    impl_->call("observe", json::object(), std::move(done));
 }
 
 void service::prepare(done_fn done) {
-    impl_->call("prepare", wire::json::object(), std::move(done));
+    impl_->call("prepare", json::object(), std::move(done));
 }
 
 namespace {
 
-wire::json to_json(const mount_args &a) {
+json to_json(const mount_args &a) {
     return {{"source", a.source}, {"type", a.type}, {"options", a.options}};
 }
 
@@ -306,7 +306,7 @@ void service::umount(std::chrono::milliseconds deadline, done_fn done) {
 }
 
 void service::start(start_args args, done_fn done) {
-    wire::json clients = wire::json::array();
+    json clients = json::array();
     for (const auto &c : args.clients) {
         clients.push_back(wire::to_json(c));
     }

@@ -13,18 +13,16 @@
 #include <cstring>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include "net/rtnl.hh"
 #include "net/sysctl.hh"
 #include "net/tcp.hh"
 #include "service/helpers.hh"
+#include "util/json.hh"
 
 namespace harp::service {
 
 namespace {
-
-using nlohmann::json;
 
 /* One per host, whatever the groups: who starts nfsd's threads (do_nfsd_threads). */
 constexpr const char *host_lock_file = "/run/lock/harp-nfsd.lock";

@@ -21,8 +21,7 @@ failure errno_failure(const char *what) {
 } // namespace
 
 result<void> send(int fd, const json &j) {
-    /* Texts from the kernel or a person may not be UTF-8: replaced, never thrown about. */
-    const std::string text = j.dump(-1, ' ', false, json::error_handler_t::replace);
+    const std::string text = j.dump();
     if (text.size() > message_max) {
         return fail(EMSGSIZE, "a message too long for the agent");
     }
@@ -48,7 +47,7 @@ result<std::optional<json>> receive(int fd) {
     if (n == 0) {
         return std::optional<json>{};
     }
-    json j = json::parse(buffer.data(), buffer.data() + n, nullptr, /* allow_exceptions= */ false);
+    json j = json::parse_or_null({buffer.data(), static_cast<size_t>(n)});
     if (!j.is_object()) {
         return fail(EBADMSG, "the agent's message is not an object");
     }

@@ -9,14 +9,11 @@
 #include <optional>
 #include <string>
 
-#include <nlohmann/json.hpp>
-
 #include "service/service.hh"
+#include "util/json.hh"
 #include "util/result.hh"
 
 namespace harp::service::wire {
-
-using json = nlohmann::json;
 
 inline constexpr size_t message_max = 128 * 1024;
 /* The agent's end of the pair. */

@@ -4,13 +4,13 @@
  * mistaken peers send to its ports, and with files that are not what they should be.
  */
 #include "node.hh"
+#include "util/json.hh"
 #include "vsr/wire.hh"
 
 #include <filesystem>
 #include <fmt/format.h>
 #include <fstream>
 #include <gtest/gtest.h>
-#include <nlohmann/json.hpp>
 #include <sys/socket.h>
 
 namespace harp {
@@ -19,7 +19,6 @@ namespace {
 namespace fs = std::filesystem;
 using namespace std::chrono_literals;
 using namespace vsr;
-using json = nlohmann::json;
 using cluster::greeting;
 using cluster::greeting_kind;
 
@@ -30,7 +29,7 @@ protected:
         fs::remove_all(dir_);
         fs::create_directories(dir_ + "/etc/groups");
         fs::create_directories(dir_ + "/lib/g");
-        port_ = static_cast<uint16_t>(20000 + getpid() % 20000);
+        port_ = static_cast<uint16_t>(20000 + getpid() % 12000);
         group_ = "name = \"g\"\npromise_ms = 400\ndetect_ms = 600\n";
         const char *roles[] = {"primary", "backup", "witness"};
         for (int i = 0; i < 3; i++) {
@@ -84,8 +83,10 @@ protected:
     }
     json status() const { return json::parse(node_->status()); }
     json group_status() const { return status()["groups"].at(0); }
-    uint64_t refused(const char *what) const { return status()["refused"][what]; }
-    uint64_t group_refused(const char *what) const { return group_status()["refused"][what]; }
+    uint64_t refused(const char *what) const { return status()["refused"][what].get<uint64_t>(); }
+    uint64_t group_refused(const char *what) const {
+        return group_status()["refused"][what].get<uint64_t>();
+    }
 
     /* ---- the control port ---- */
 
@@ -278,7 +279,7 @@ protected:
         json g = group_status();
         EXPECT_EQ(g["name"], "g");
         EXPECT_EQ(g["state"], "cannot run");
-        EXPECT_FALSE(g["serving"]);
+        EXPECT_FALSE(g["serving"].get<bool>());
         EXPECT_NE(g["headline"].get<std::string>().find(words), std::string::npos) << g["headline"];
     }
 };
