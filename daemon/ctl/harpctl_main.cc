@@ -5,19 +5,18 @@
 #include "ctl/status.hh"
 #include "knl/genl.hh"
 #include "linux/harp_netlink.h"
+#include "util/json.hh"
 #include "util/text.hh"
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 #include <systemd/sd-bus.h>
 #include <unistd.h>
 
 namespace {
 
 using namespace harp;
-using json = nlohmann::json;
 
 /* Creating asks two machines and looks at disks; deleting waits for nfsd to stop. */
 constexpr uint64_t call_limit_usec = 90ull * 1000 * 1000;
@@ -85,10 +84,30 @@ result<std::string> get_status(const options &o) {
     return call(o, "Status", [](sd_bus_message *) { return 0; });
 }
 
+/* The group asked for, of Status()'s answer. */
+result<json> find_group(const options &o, const std::string &answer) {
+    const json all = json::parse_or_null(answer).value("groups", json::array());
+    std::string names;
+    for (const json &g : all) {
+        const std::string name = g.value("name", "");
+        if (name == o.group) {
+            return g;
+        }
+        names += (names.empty() ? "" : ", ") + name;
+    }
+    return fail(ENOENT, fmt::format("no group '{}' on this machine; {}{}", o.group,
+                                    names.empty() ? "there is none" : "there is ", names));
+}
+
 int status(const options &o) {
     auto r = get_status(o);
     if (!r) {
         return complain(r.error(), "");
+    }
+    if (!o.group.empty()) {
+        if (auto g = find_group(o, *r); !g) {
+            return complain(g.error(), "");
+        }
     }
     if (o.as_json) {
         printf("%s\n", r->c_str());
@@ -98,7 +117,7 @@ int status(const options &o) {
     return 0;
 }
 
-int group_create(options o) {
+int group_create(const options &o) {
     /* A path is taken for the file it names; harpd reads it from its own place. */
     auto slash = o.config.rfind('/');
     if (!o.config.empty()) {
@@ -117,7 +136,7 @@ int group_create(options o) {
     if (!r) {
         return complain(r.error(), "nothing was created; mend that and give the command again");
     }
-    json j = json::parse(*r, nullptr, false);
+    json j = json::parse_or_null(*r);
     printf("group %s created, uuid %s\n", o.group.c_str(),
            j.is_object() ? j.value("uuid", "?").c_str() : "?");
     return 0;
@@ -213,17 +232,14 @@ int sync_now(const options &o) {
     if (!r) {
         return complain(r.error(), "");
     }
-    json j = json::parse(*r, nullptr, false);
-    for (const json &g : j.is_object() ? j.value("groups", json::array()) : json::array()) {
-        if (g.value("name", "") != o.group || g.value("kind", "") == "witness") {
-            continue;
-        }
-        auto nl = knl::genl::open();
-        auto done = nl ? nl->call(knl::request(HARP_CMD_SYNC, o.group, g.value("slot", uint8_t{0})))
-                       : result<knl::attributes>(nl.error());
-        return done ? 0 : complain(done.error(), "");
+    auto g = find_group(o, *r);
+    if (!g || g->value("kind", "") == "witness") {
+        return complain(g ? fail(EINVAL, "a witness holds no files") : g.error(), "");
     }
-    return complain(fail(ENOENT, fmt::format("no data member of '{}' here", o.group)), "");
+    auto nl = knl::genl::open();
+    auto done = nl ? nl->call(knl::request(HARP_CMD_SYNC, o.group, g->value("slot", uint8_t{0})))
+                   : result<knl::attributes>(nl.error());
+    return done ? 0 : complain(done.error(), "");
 }
 
 int log_show(const options &o) {
@@ -234,18 +250,15 @@ int log_show(const options &o) {
     if (!r) {
         return complain(r.error(), "a file can be shown without harpd: give its path");
     }
-    json j = json::parse(*r, nullptr, false);
-    for (const json &g : j.is_object() ? j.value("groups", json::array()) : json::array()) {
-        if (g.value("name", "") != o.group) {
-            continue;
-        }
-        if (g.value("kind", "") == "witness") {
-            return show_file(o, o.state_dir + "/" + o.group + "/log");
-        }
-        uint64_t top = g.value("log", json::object()).value("top", uint64_t{0});
-        return show_kernel(o, g.value("slot", uint8_t{0}), top);
+    auto g = find_group(o, *r);
+    if (!g) {
+        return complain(g.error(), "");
     }
-    return complain(fail(ENOENT, fmt::format("no group '{}' here", o.group)), "");
+    if (g->value("kind", "") == "witness") {
+        return show_file(o, o.state_dir + "/" + o.group + "/log");
+    }
+    uint64_t top = g->value("log", json::object()).value("top", uint64_t{0});
+    return show_kernel(o, g->value("slot", uint8_t{0}), top);
 }
 
 void add_commands(CLI::App &app, options &o, int &rc) {
@@ -289,6 +302,44 @@ void add_commands(CLI::App &app, options &o, int &rc) {
     records->callback([&] { rc = log_show(o); });
 }
 
+/* "group create, group delete" of the command group, all of them of the whole. */
+std::string commands_of(const CLI::App &app, const std::string &before = "") {
+    std::string out;
+    for (const auto *c : app.get_subcommands({})) {
+        const std::string name = before + c->get_name();
+        const std::string inner = commands_of(*c, name + " ");
+        out += (out.empty() ? "" : ", ") + (inner.empty() ? name : inner);
+    }
+    return out;
+}
+
+/* Names what is wrong and what was expected instead; CLI11 says the one or the other. */
+int wrong_usage(const CLI::App &app, const CLI::ParseError &e) {
+    const CLI::App *at = &app;
+    std::string said;
+    while (at->remaining().empty() && !at->get_subcommands().empty()) {
+        at = at->get_subcommands().front();
+        said += (said.empty() ? "" : " ") + at->get_name();
+    }
+    const auto left = at->remaining();
+    const std::string expected = commands_of(*at, said.empty() ? "" : said + " ");
+    std::string text = e.what();
+    if (!left.empty() && left.front().rfind('-', 0) == 0) {
+        text = fmt::format("'{}' is not an option {}", left.front(),
+                           said.empty() ? "before the command" : "of " + said);
+    } else if (!left.empty() && !expected.empty()) {
+        text = fmt::format("'{}{}{}' is not a command; there are: {}", said,
+                           said.empty() ? "" : " ", left.front(), expected);
+    } else if (!left.empty()) {
+        text = fmt::format("'{}' is one argument too many for {}", left.front(), said);
+    } else if (!expected.empty() && dynamic_cast<const CLI::RequiredError *>(&e) != nullptr) {
+        text = fmt::format("expected a command: {}", expected);
+    }
+    complain(fail(EINVAL, text),
+             fmt::format("`harpctl {}{}--help` tells more", said, said.empty() ? "" : " ").c_str());
+    return 2;
+}
+
 } // namespace
 
 int main(int argc, char **argv) {
@@ -297,12 +348,16 @@ int main(int argc, char **argv) {
     if (const char *bus = getenv("HARP_BUS"); bus != nullptr) {
         o.bus = bus;
     }
-    CLI::App app{"Steer Harp's replica groups. See harpctl(1)."};
+    CLI::App app{"Steer Harp's replica groups. See harpctl(1).", "harpctl"};
     app.set_version_flag("--version", std::string("harpctl ") + HARP_VERSION);
     app.add_option("--bus", o.bus, "\"system\" or a D-Bus address (also $HARP_BUS)")
             ->capture_default_str();
     app.require_subcommand(1);
     add_commands(app, o, rc);
-    CLI11_PARSE(app, argc, argv);
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError &e) {
+        return e.get_exit_code() == 0 ? app.exit(e) : wrong_usage(app, e);
+    }
     return rc;
 }

@@ -61,21 +61,39 @@ protected:
 } // namespace
 
 TEST_F(programs, harpctl_says_what_is_wrong_with_its_arguments) {
-    says("harpctl", "subcommand is required");
-    says("harpctl frobnicate", "subcommand is required");
-    says("harpctl status --jsn", "--jsn");
-    says("harpctl status one two", "two");
-    says("harpctl group", "subcommand is required");
-    says("harpctl group destroy g", "subcommand is required");
+    const std::string all = "group create, group delete, status, switchover, sync, log show";
+    says("harpctl", "expected a command: " + all);
+    says("harpctl --bus none", "expected a command: " + all);
+    says("harpctl frobnicate", "'frobnicate' is not a command; there are: " + all);
+    says("harpctl frobnicate --now", "'frobnicate' is not a command; there are: " + all);
+    says("harpctl --frobnicate", "'--frobnicate' is not an option before the command");
+    says("harpctl --json status", "'--json' is not an option before the command");
+    says("harpctl --bus", "--bus");
+    says("harpctl status --jsn", "'--jsn' is not an option of status");
+    says("harpctl status --jsn", "`harpctl status --help` tells more");
+    says("harpctl status one two", "'two' is one argument too many for status");
+    says("harpctl group", "expected a command: group create, group delete");
+    says("harpctl group destroy g",
+         "'group destroy' is not a command; there are: group create, group delete");
     says("harpctl group create", "NAME is required");
+    says("harpctl group create g --config", "--config");
     says("harpctl group create g --config /etc/harp/groups/h.toml",
          "expected a file g.toml in harpd's groups directory");
     says("harpctl switchover", "NAME is required");
-    says("harpctl switchover g beta gamma", "gamma");
+    says("harpctl switchover", "`harpctl switchover --help` tells more");
+    says("harpctl switchover g beta gamma", "'gamma' is one argument too many for switchover");
     says("harpctl log show g --count many", "many");
     says("harpctl log show g --from -1", "--from");
     says("harpctl log show g --count 0", "--count");
     says("harpctl log show", "NAME is required");
+    EXPECT_EQ(run("harpctl frobnicate").status, 2) << "as harpctl(1) has it";
+}
+
+TEST_F(programs, harpctl_helps) {
+    EXPECT_EQ(run("harpctl --help").status, 0);
+    EXPECT_NE(run("harpctl --help").text.find("switchover"), std::string::npos);
+    EXPECT_EQ(run("harpctl log show --help").status, 0);
+    EXPECT_NE(run("harpctl log show --help").text.find("--count"), std::string::npos);
 }
 
 TEST_F(programs, harpctl_without_harpd_says_so) {
