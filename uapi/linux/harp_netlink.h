@@ -18,7 +18,8 @@
  *		RESULT=0, TIME_LEFT_MS, and the state.
  * VIEW_START   VIEW_RECORD (a struct harp_sec_view and its void indices), MATCH:
  *		cut after MATCH, append the VIEW record at s+1, adopt (V6).
- * LINK_ADD     FD (connected stream socket), PEER (slot).
+ * LINK_ADD     FD (connected stream socket of the caller's network namespace or of the
+ *		mount's), PEER (slot).
  * LINK_DROP    the link to the partner ends.
  * GATE_BIND    IFINDEX, in the network namespace of the calling socket (G1).
  * TOUCH        harpd is alive (finding 14); once a second.
