@@ -340,9 +340,7 @@ static int harp_nl_replica_del(struct sk_buff *skb, struct genl_info *info)
 		harp_replica_put(r);
 		return -EINVAL;
 	}
-	err = harp_replica_del(r);
-	if (!err && wipe)
-		harp_log_wipe(r->log);
+	err = harp_replica_del(r, wipe);
 	if (err == -EBUSY)
 		NL_SET_ERR_MSG(info->extack, "the replica is mounted: expected umount first");
 	else if (err)

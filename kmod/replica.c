@@ -488,6 +488,7 @@ struct harp_replica *harp_replica_mount(const struct harp_replica_params *p,
 /**
  * harp_replica_del() - end a replica
  * @r: the replica; the caller has a reference
+ * @wipe: the log in its region ends, too
  *
  * Its name stays taken until its threads have ended: two replicas of one name would
  * write to one lower.
@@ -495,7 +496,7 @@ struct harp_replica *harp_replica_mount(const struct harp_replica_params *p,
  * Context: process context, sleeps.
  * Return: 0; -EBUSY while mounted; -ENODEV when it has ended already.
  */
-int harp_replica_del(struct harp_replica *r)
+int harp_replica_del(struct harp_replica *r, bool wipe)
 {
 	struct harp_name name = { .group = r->group, .member = r->member };
 	int err = 0;
@@ -522,6 +523,8 @@ int harp_replica_del(struct harp_replica *r)
 	harp_links_exit(r);
 	harp_apply_stop(r);
 	harp_gate_unbind(r);
+	if (wipe)
+		harp_log_wipe(r->log);
 	spin_lock(&harp_replicas_lock);
 	harp_name_give(&name);
 	spin_unlock(&harp_replicas_lock);

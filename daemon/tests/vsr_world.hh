@@ -506,7 +506,8 @@ private:
                       bool again = k.brain->next_deadline() <= local(k) + 1ms;
                       k.ticks_in_a_row = again ? k.ticks_in_a_row + 1 : 0;
                       if (k.ticks_in_a_row > 20) {
-                          broke(fmt::format("{} wakes again and again, for nothing", k.slot.value()));
+                          broke(fmt::format("{} wakes again and again, for nothing",
+                                            k.slot.value()));
                       }
                   }));
         }

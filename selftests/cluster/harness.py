@@ -7,6 +7,7 @@ machines, harpctl for the group, mount and harp-client for the client's work.
 
 from __future__ import annotations
 
+import concurrent.futures
 import dataclasses
 import json
 import os
@@ -87,6 +88,12 @@ def wait_for(what: str, probe: Callable[[], T | None], timeout: float,
         if time.monotonic() >= end:
             raise LabFailed(f"waited {timeout:.0f} s in vain for {what}")
         time.sleep(interval)
+
+
+def on_each(nodes: Iterable[str], work: Callable[[str], None]) -> None:
+    """The same work on several machines at once; raises what failed first."""
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        list(pool.map(work, nodes))
 
 
 class Lab:
@@ -184,16 +191,18 @@ class Group:
             **{k: v for k, v in dataclasses.asdict(self.settings).items()
                if k != "version"})
         self.config = text
-        for node in "abw":
-            self.configure(node)
         mkfs = {"ext4": "mkfs.ext4 -q -F -O ^fast_commit",
                 "xfs": "mkfs.xfs -q -f"}[self.settings.fs]
-        for node in "ab":
-            self.lab.run(node, f"{mkfs} /dev/disk0 && "
-                         f"mkfs.ext4 -q -F /dev/disk1", timeout=120)
-            self.keep_state(node)
-        for node in "abw":
+
+        def prepare(node: str) -> None:
+            self.configure(node)
+            if node != "w":
+                self.lab.run(node, f"{mkfs} /dev/disk0 && "
+                             f"mkfs.ext4 -q -F /dev/disk1", timeout=120)
+                self.keep_state(node)
             self.lab.run(node, "systemctl start harpd", timeout=90)
+
+        on_each("abw", prepare)
         # One command on one machine, as a user would.
         self.lab.run("a", f"harpctl group create {GROUP}", timeout=120)
 
@@ -218,24 +227,31 @@ class Group:
         lab = self.lab
         lab.call("heal")
         lab.run("c", f"umount {MOUNT}", timeout=90)
-        for node in "abw":
-            wait_for(f"{node} to be up", lambda: lab.ok(node, "true"), 120, 1)
-            if node != "w" and not lab.ok(node, f"mountpoint -q {STATE_DIR}"):
-                self.restart_harpd(node)
-            lab.run(node, "systemctl start harpd", timeout=90)
+        on_each("abw", self.revive)
         lab.run("b", f"harpctl group delete --force {GROUP}", timeout=90)
-        for node in "abw":
-            lab.run(node, f"systemctl stop harpd; "
-                    f"rm /etc/harp/groups/{GROUP}.toml", timeout=90)
-            if node != "w":
-                # Nothing of the group holds the module, and nothing was wrong.
-                lab.run(node, "modprobe -r harp && modprobe harp")
-            if left := lab.run(node, f"find {STATE_DIR}/{GROUP} "
-                               f"/run/harp/ns -mindepth 1 2>/dev/null; dmesg | "
-                               f"grep -E 'WARNING|BUG:|Oops'", check=False):
-                raise LabFailed(f"the deleted group left on {node}: {left}")
-        for node in "ab":
-            lab.run(node, f"umount {STATE_DIR}")
+        on_each("abw", self.check_deleted)
+
+    def revive(self, node: str) -> None:
+        """harpd runs, also when the machine restarted in between."""
+        lab = self.lab
+        wait_for(f"{node} to be up", lambda: lab.ok(node, "true"), 120, 1)
+        if node != "w" and not lab.ok(node, f"mountpoint -q {STATE_DIR}"):
+            self.restart_harpd(node)
+        lab.run(node, "systemctl start harpd", timeout=90)
+
+    def check_deleted(self, node: str) -> None:
+        """Nothing of the group is left, nothing of it holds the module, and the
+        kernel had nothing to complain about."""
+        lab = self.lab
+        lab.run(node, f"systemctl stop harpd; "
+                f"rm /etc/harp/groups/{GROUP}.toml", timeout=90)
+        if left := lab.run(node, f"find {STATE_DIR}/{GROUP} /run/harp/ns "
+                           f"-mindepth 1 2>/dev/null; dmesg | "
+                           f"grep -E 'WARNING|BUG:|Oops'", check=False):
+            raise LabFailed(f"the deleted group left on {node}: {left}")
+        if node != "w":
+            lab.run(node, f"modprobe -r harp && modprobe harp && "
+                    f"umount {STATE_DIR}")
 
     def wait_settled(self) -> None:
         """Both copies are at the last record."""
