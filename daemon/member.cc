@@ -208,6 +208,9 @@ void group_member::carry_out() {
     }
     carrying_ = false;
     arm();
+    if (dissolve_when_started_ && core_->state() != member_state::starting) {
+        dissolve(std::exchange(dissolve_when_started_, nullptr));
+    }
 }
 
 void group_member::arm() {
@@ -642,6 +645,15 @@ bool group_member::quiet() const {
 }
 
 void group_member::dissolve(std::function<void(result<void>)> done) {
+    if (dissolve_when_started_) {
+        done(fail(EBUSY, "it is being deleted already"));
+        return;
+    }
+    if (core_->state() == member_state::starting) {
+        /* The log in the region can only be ended through a replica: it is being attached. */
+        dissolve_when_started_ = std::move(done);
+        return;
+    }
     leave();
     service_wanted_ = false;
     service_ = service_phase::stopping;

@@ -94,6 +94,7 @@ private:
     backend backend_;
     std::unique_ptr<vsr::core> core_;
     bool carrying_ = false;
+    std::function<void(result<void>)> dissolve_when_started_;
 
     std::optional<vsr::link_wanted> link_;
     bool link_given_ = false;
