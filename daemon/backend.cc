@@ -22,7 +22,7 @@ class no_service final : public service_port {
 public:
     explicit no_service(loop &l) : loop_(l) {}
     void start(std::vector<net::connection>, done_fn done) override { soon(std::move(done)); }
-    void stop(done_fn done) override { soon(std::move(done)); }
+    void stop(bool, done_fn done) override { soon(std::move(done)); }
     void unmount(done_fn done) override { soon(std::move(done)); }
     void teardown(done_fn done) override { soon(std::move(done)); }
     std::string describe() const override { return "none"; }
@@ -46,7 +46,9 @@ public:
             done(o.status);
         });
     }
-    void stop(done_fn done) override { stop_with({}, std::move(done)); }
+    void stop(bool handing_over, done_fn done) override {
+        stop_with({.release = !handing_over}, std::move(done));
+    }
     void unmount(done_fn done) override { stop_with({.umount = true}, std::move(done)); }
     void teardown(done_fn done) override { stop_with({.teardown = true}, std::move(done)); }
     std::string describe() const override {

@@ -23,8 +23,11 @@ public:
 
     virtual ~service_port() = default;
     virtual void start(std::vector<net::connection> clients, done_fn done) = 0;
-    /* Order of giving up (brief section 5): link down, release, nfsd; the mounts stay. */
-    virtual void stop(done_fn done) = 0;
+    /*
+     * Order of giving up (brief section 5): link down, release, nfsd; the mounts stay.
+     * @handing_over: the member is primary yet, and what waits gets its answer.
+     */
+    virtual void stop(bool handing_over, done_fn done) = 0;
     /* And the helpers and harp's mount: the replica may be destroyed, and must be before */
     virtual void unmount(done_fn done) = 0;
     /* the rest goes: the lower, which it holds, link and namespaces. */

@@ -541,7 +541,8 @@ void group_member::give_up(const std::string &reason, std::function<void()> then
     }
     log_event("giving-up", group_.name, {{"why", reason}});
     service_ = service_phase::stopping;
-    backend_.service->stop([this, alive = alive_, then](const result<void> &r) {
+    bool handing_over = then != nullptr;
+    backend_.service->stop(handing_over, [this, alive = alive_, then](const result<void> &r) {
         if (!*alive) {
             return;
         }

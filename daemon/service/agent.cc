@@ -229,6 +229,7 @@ result<plan> agent::plan_for(const json &j) {
         stop_args a;
         a.umount = args.value("umount", false);
         a.teardown = args.value("teardown", false);
+        a.release = args.value("release", true);
         a.patience = milliseconds(args.value("patience", int64_t{2000}));
         return plan_stop(c_, a);
     }

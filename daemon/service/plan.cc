@@ -244,7 +244,9 @@ plan plan_stop(const config &c, const stop_args &args) {
     p.push_back(make(action::quiet, brisk, {}, go_on));
     p.push_back(make(action::link_down, brisk, {net::group_link}, go_on));
     p.push_back(make(action::destroy_sockets, brisk, {}, go_on));
-    p.push_back(make(action::release, brisk, {}, go_on));
+    if (args.release) {
+        p.push_back(make(action::release, brisk, {}, go_on));
+    }
     p.push_back(make(action::exports_flush, brisk, {}, go_on));
     p.push_back(make(action::nfsd_drain, args.patience));
     p.push_back(make(action::nfsd_stop, slow));

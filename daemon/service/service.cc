@@ -317,6 +317,7 @@ void service::stop(stop_args args, done_fn done) {
     impl_->call("stop",
                 {{"umount", args.umount},
                  {"teardown", args.teardown},
+                 {"release", args.release},
                  {"patience", args.patience.count()}},
                 std::move(done));
 }

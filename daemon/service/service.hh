@@ -105,6 +105,8 @@ struct stop_args {
     /* Helpers and harp, after nfsd has gone; the kernel's replica still holds the lower. */
     bool umount = false;
     bool teardown = false; /* and the lower, link and namespaces; implies umount */
+    /* Not when a primary hands over: what waits gets its answer, and RELEASE is refused it. */
+    bool release = true;
     /* How long nfsd's threads may take to come back before stop() says they are stuck. */
     std::chrono::milliseconds patience{2000};
 };

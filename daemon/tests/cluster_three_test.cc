@@ -27,7 +27,7 @@ class no_service final : public service_port {
 public:
     explicit no_service(loop &l) : loop_(l) {}
     void start(std::vector<net::connection>, done_fn done) override { soon(done); }
-    void stop(done_fn done) override { soon(done); }
+    void stop(bool, done_fn done) override { soon(done); }
     void unmount(done_fn done) override { soon(done); }
     void teardown(done_fn done) override { soon(done); }
     std::string describe() const override { return "none"; }

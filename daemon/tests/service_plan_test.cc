@@ -83,6 +83,10 @@ umount-harp         15000 ms
 )";
     EXPECT_EQ(to_text(plan_stop(golden(), {})), giving_up);
     EXPECT_EQ(to_text(plan_stop(golden(), {.umount = true})), giving_up + umount);
+    const auto handing_over = plan_stop(golden(), {.release = false});
+    EXPECT_TRUE(std::none_of(handing_over.begin(), handing_over.end(),
+                             [](const step &s) { return s.what == action::release; }));
+    EXPECT_EQ(handing_over.size() + 1, plan_stop(golden(), {}).size());
     EXPECT_EQ(to_text(plan_stop(golden(), {.teardown = true})),
               giving_up + umount + R"(umount-lower        15000 ms
     /run/harp/lower

@@ -765,6 +765,31 @@ TEST(vsr_core, a_switchover_needs_the_serving_primary_and_its_data_backup) {
     m.disk_done();
     EXPECT_EQ(m.said<propose>(slot_b)->prefer, slot_b);
     EXPECT_TRUE(m.said<propose>(slot_b)->voluntary);
+    m.hear(slot_w, view_t(8), m.vote(0, 0));
+    m.pass(quick_timings().third + 10ms);
+    EXPECT_EQ(m.said<start>(slot_w), nullptr) << "the one that is to serve may be slow";
+    m.hear(slot_b, view_t(8), m.vote(4, 10));
+    ASSERT_NE(m.said<start>(slot_b), nullptr);
+    EXPECT_EQ(m.said<start>(slot_b)->record.primary.slot, slot_b);
+}
+
+TEST(vsr_core, a_switchover_goes_on_without_a_backup_that_does_not_answer) {
+    object_report r = settled_report();
+    r.current_role = role::primary;
+    r.view = view_t(4);
+    r.serving = r.lease_held = true;
+    one m(make_config(slot_p), settled_disk(slot_p), r);
+    ASSERT_TRUE(m.c.request(m.now, want_switchover{slot_b}).ok());
+    m.gather();
+    ASSERT_TRUE(m.told<service_drain>());
+    m.c.on_service(m.now, {std::get<service_drain>(m.service.back()).token});
+    m.gather();
+    m.fence_granted(8);
+    m.disk_done();
+    m.hear(slot_w, view_t(8), m.vote(0, 0));
+    m.pass(quick_timings().window / 2 + 10ms);
+    ASSERT_NE(m.said<start>(slot_w), nullptr);
+    EXPECT_EQ(m.said<start>(slot_w)->record.primary.slot, slot_p);
 }
 
 TEST(vsr_core, a_seal_is_cleared_on_disk_before_anything_is_appended) {

@@ -100,7 +100,12 @@ void core::impl::hear(const message_header &h, const agree &a) {
     }
     p.votes.push_back({h.sender, h.inc, a});
     if (p.votes.size() == 2) {
-        p.third_until = now_ + cfg_.times.third;
+        /*
+         * Without the one that is to serve, a switchover would leave it outside for good;
+         * it was alive when the service was drained, and may have a slow disk.
+         */
+        bool preferred_lacks = p.prefer && h.sender != *p.prefer && cfg_.self != *p.prefer;
+        p.third_until = now_ + (preferred_lacks ? cfg_.times.window / 2 : cfg_.times.third);
     }
     if (p.votes.size() == member_count) {
         try_decide(false);
