@@ -6,10 +6,13 @@ from __future__ import annotations
 import errno
 import os
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
-from one import (BASE, UUID, Ktap, Member, disks, fs_context, harpnl, make_fs, mount, mount_lower,
-                 run, umount)
+from one import (BASE, UUID, Ktap, Member, Skip, disks, fs_context, harpnl, make_fs, mount,
+                 mount_lower, run, umount)
+
+MS_BIND = 4096
 
 GOOD: dict[str, str | None] = {
     "source": str(BASE / "lower0"), "group": "opts", "uuid": UUID, "member": "0", "inc": "1",
@@ -84,6 +87,89 @@ def read_only_lower() -> None:
         mount("", BASE / "lower0", "", "", 32 | 1024)
 
 
+@dataclass(frozen=True)
+class Lower:
+    """A file system that will not do as a lower, and why not."""
+    title: str
+    words: str                      # of the refusal
+    kind: str = "ext4"              # to mount it as; {0} {1} are disks
+    make: str = ""                  # the command that makes it
+    options: str = ""
+    below: str = ""                 # what is given is this folder of it, bound elsewhere
+    unless: str = ""                # why this kernel may be unable to mount it
+
+
+EXT4 = "mkfs.ext4 -q -F -E lazy_itable_init=1,lazy_journal_init=1 "
+LOWERS = [
+    Lower("tmpfs", "is tmpfs: expected ext4 or xfs", "tmpfs"),
+    Lower("an overlay", "is overlay: expected ext4 or xfs", "overlay",
+          options="lowerdir=/run/one/lower0,upperdir=/run/one/ovl/up,workdir=/run/one/ovl/work"),
+    Lower("ext3", "ext3 on {0}: expected ext4 or xfs", "ext3", "mkfs.ext3 -q -F {0}"),
+    Lower("a folder of an ext4", "not the root of its file system", make=EXT4 + "{0}",
+          below="lost+found"),
+    Lower("ext4 mounted nobarrier", "mounted nobarrier; needs barriers", make=EXT4 + "{0}",
+          options="nobarrier"),
+    Lower("ext4 without a journal", "ext4 without a journal", make=EXT4 + "-O ^has_journal {0}"),
+    Lower("ext4 with its journal elsewhere", "ext4 with an external journal",
+          make=f"mke2fs -q -F -O journal_dev {{1}} && {EXT4} -J device={{1}} {{0}}"),
+    Lower("ext4 with fast_commit", "ext4 with fast_commit; needs it off",
+          make=EXT4 + "-O fast_commit {0}"),
+    Lower("ext4 with inodes of 128 bytes", "ext4 with 128-byte inodes", make=EXT4 + "-I 128 {0}"),
+    Lower("ext4 with casefold", "ext4 with casefold", make=EXT4 + "-O casefold {0}",
+          unless="this kernel has no CONFIG_UNICODE"),
+    Lower("ext4 with encrypt", "ext4 with encrypt", make=EXT4 + "-O encrypt {0}",
+          unless="this kernel has no CONFIG_FS_ENCRYPTION"),
+    Lower("XFS of format version 4", "XFS of format version 4", "xfs",
+          "mkfs.xfs -q -f -m crc=0 {0}"),
+    Lower("XFS with its log elsewhere", "XFS with an external log", "xfs",
+          "mkfs.xfs -q -f -l logdev={1},size=64m {0}", "logdev={1}"),
+    Lower("XFS with a realtime device", "XFS with a realtime device", "xfs",
+          "mkfs.xfs -q -f -r rtdev={1} {0}", "rtdev={1}",
+          unless="this kernel has no CONFIG_XFS_RT"),
+]
+
+
+def bad_lower(lower: Lower) -> None:
+    """Refused, and nothing is left on it."""
+    pair = disks()[1:3]
+    place, given = BASE / "bad", BASE / "bad"
+    for name in ("ovl/up", "ovl/work"):
+        (BASE / name).mkdir(parents=True, exist_ok=True)
+    if lower.make:
+        run("sh", "-c", lower.make.format(*pair))
+    try:
+        mount(pair[0] if lower.make else lower.kind, place, lower.kind,
+              lower.options.format(*pair))
+    except OSError as error:
+        raise (Skip(f"{lower.unless}: {error}") if lower.unless else error) from error
+    try:
+        if lower.below:
+            given = BASE / "bound"
+            mount(place / lower.below, given, "", flags=MS_BIND)
+        words = lower.words.format(*(Path(disk).name for disk in pair))
+        refused({"source": str(given)}, errno.EINVAL, words)
+        assert not (given / ".harp").exists() and not (given / "tree").exists()
+    finally:
+        if lower.below:
+            umount(given)
+        umount(place)
+
+
+def of_another() -> None:
+    """A lower knows whose it is."""
+    m = Member(0, disks()[0])
+    mount(m.lower, m.mnt, "harp", options_text({}))
+    umount(m.mnt)
+    harpnl.Harp().verb("replica-del", "opts", 0)
+    refused({"init": "-", "uuid": UUID[:-1] + "0"}, errno.EBUSY, "belongs to another group")
+    refused({"init": "-", "lineage": "8"}, errno.EBUSY, "belongs to another lineage")
+    refused({"init": "-", "member": "1"}, errno.EBUSY, "belongs to another member")
+    refused({}, errno.EEXIST, "laid out already")
+    run("umount", m.lower)
+    make_fs(m.disk, "ext4")
+    mount_lower(m.disk, m.lower, "ext4")
+
+
 def full_lower() -> None:
     """init wants an empty lower."""
     path = BASE / "lower0" / "somebody"
@@ -155,7 +241,7 @@ def mounted_again() -> None:
 
 
 def main() -> int:
-    t = Ktap(len(BAD) + 5)
+    t = Ktap(len(BAD) + len(LOWERS) + 6)
     m = Member(0, disks()[0])
     make_fs(m.disk, "ext4")
     mount_lower(m.disk, m.lower, "ext4")
@@ -164,6 +250,9 @@ def main() -> int:
             t.run(f"refused: {title}", lambda c=change, n=number, w=words: refused(c, n, w))
         t.run("refused: an option given twice", refused_twice)
         t.run("refused: a read-only lower", read_only_lower)
+        for lower in LOWERS:
+            t.run(f"refused as a lower: {lower.title}", lambda x=lower: bad_lower(x))
+        t.run("refused: a lower of another group, lineage or member", of_another)
         t.run("refused: init where there are files", full_lower)
         t.run("/proc/mounts shows the options; without a view nothing else works", shown)
         t.run("the replica outlives the mount", mounted_again)
