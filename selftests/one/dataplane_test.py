@@ -15,10 +15,11 @@ import struct
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Callable
 
-from one import (BASE, UUID, Ktap, Member, Rig, disks, make_fs, mount, mount_lower, run,
+from one import (BASE, UUID, Ktap, Member, Rig, disks, libc, make_fs, mount, mount_lower, run,
                  same_copies, umount)
 
 import harpnl
@@ -29,6 +30,7 @@ GROUP = "dp"
 PROMISE = 1000
 ME_INC, YOU_INC = 11, 99
 WITNESS = 2
+FID_FAR = 1 << 40
 
 
 class Lone:
@@ -248,6 +250,38 @@ def netlink_bad_bytes() -> None:
         expect(e.EOPNOTSUPP, "", lambda: lone.harp.raw(99, group + member))
 
 
+def net_namespaces() -> None:
+    """A link's socket is of the mount's network namespace, or of the caller's."""
+    namespace = "/run/netns/elsewhere"
+    run("ip", "netns", "add", "elsewhere")
+    try:
+        with Lone() as lone, ThreadPoolExecutor(1) as there:
+            def enter() -> tuple[harpnl.Harp, list[socket.socket], list[socket.socket]]:
+                with open(namespace, encoding="ascii") as fd:
+                    libc("setns", fd.fileno(), 0x40000000)
+                run("ip", "link", "set", "lo", "up")
+                listener = socket.create_server(("127.0.0.1", 0))
+                near = socket.create_connection(listener.getsockname())
+                return (harpnl.Harp(), [near, listener.accept()[0], listener],
+                        list(socket.socketpair()))
+            harp, tcp, unix = there.submit(enter).result()
+            for sock in (tcp[0], unix[0]):
+                expect(1, "another network namespace",
+                       lambda s=sock: lone.harp.link_add(GROUP, 0, WITNESS, s))
+            lone.start()
+            for ours, theirs in ((tcp[0], tcp[1]), (unix[0], unix[1])):
+                # From there it may be handed in.
+                there.submit(harp.link_add, GROUP, 0, WITNESS, theirs).result()
+                partner = harpwire.Partner(ours, UUID, 7, 3, WITNESS, YOU_INC, lone.view)
+                lone.hello(partner)
+                partner.wait(REC)
+            for sock in tcp + unix:
+                sock.close()
+            harp.close()
+    finally:
+        run("ip", "netns", "del", "elsewhere")
+
+
 def netlink_needs_privilege() -> None:
     with Lone():
         pid = os.fork()
@@ -385,6 +419,39 @@ def backup_refuses() -> None:
         partner.send(REC, prev_index=2, prev_view=lone.view, cp=2, ap=2, t=7)
         lone.wait(lambda s: s["ap"] == 2)
         partner.sock.close()
+
+
+def refused_records_leave_nothing() -> None:
+    """What a backup refuses raises neither the next fid nor the next time (I9)."""
+    with Lone(slot=1) as lone:
+        lone.start(primary=False)
+        partner = lone.partner()
+        where = partner.wait(HELLO).body
+        partner.sock.close()
+        body = {"prev_index": 1, "prev_view": lone.view, "nrec": 2, "t": 5}
+
+        def release(fid: int, index: int, crc: int) -> bytes:
+            # A regular file that is gone, in the section that names it.
+            inode = struct.pack("<HHIBBHIQ104x", 1, 0, 128, 1, 2, 0, 0o100600, fid)
+            return harpwire.seal_record(27, inode, 1, index, lone.view, 7, crc, 1 << 62)
+        first = release(FID_FAR, 2, where["crc_of_top"])
+        chain = harpnl.record_header(first)["crc"]
+        second = bytearray(release(FID_FAR + 1, 3, chain))
+        second[70] ^= 1
+        for said, records, change in (
+                ("the second is damaged", first + bytes(second), {}),
+                ("they do not follow", first + release(FID_FAR + 1, 3, chain),
+                 {"prev_view": lone.view - 1})):
+            liar(lone, said, lambda p, r=records, c=change: p.send(REC, r, **{**body, **c}))
+        assert lone.state()["top"] == 1
+        lone.wait(lambda s: s["time_left_ms"] == 0)
+        backup = serving(lone)
+        new = lone.member.mnt / "new"
+        new.touch()
+        st = os.stat(new)
+        assert st.st_ino < FID_FAR, f"fid {st.st_ino:x} was given"
+        assert st.st_ctime < 1 << 32, f"ctime is {st.st_ctime}"
+        backup.stop()
 
 
 def suspects_wait_for_started() -> None:
@@ -849,9 +916,11 @@ TESTS: list[tuple[str, Callable[[], Any]]] = [
     ("netlink: each refusal says what was expected", netlink_refusals),
     ("netlink: malformed attributes are refused", netlink_bad_bytes),
     ("netlink: changes need CAP_NET_ADMIN", netlink_needs_privilege),
+    ("netlink: a link's socket is of this network namespace", net_namespaces),
     ("wire: a stranger's message ends the link", wire_refuses_strangers),
     ("wire: a lower view is refused, a higher one told", wire_views),
     ("wire: a backup takes only what follows its top", backup_refuses),
+    ("wire: refused records raise no fid and no time", refused_records_leave_nothing),
     ("takeover: what killed the primary waits for STARTED", suspects_wait_for_started),
     ("lease: promises are given to who is heard", promises),
     ("lease: LEAVE frees the promise", leave_frees),
