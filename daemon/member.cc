@@ -340,6 +340,16 @@ bool group_member::is_peer_address(slot_t peer, const cluster::endpoint &from,
     return false;
 }
 
+bool group_member::has_address(const cluster::endpoint &from) const {
+    size_t network = 0;
+    for (uint8_t i = 0; i < member_count; i++) {
+        if (slot_t(i) != self_ && is_peer_address(slot_t(i), from, &network)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void group_member::on_control(const message &msg, const cluster::endpoint &from) {
     size_t network = 0;
     slot_t sender = msg.header.sender;

@@ -44,6 +44,8 @@ public:
     const vsr::group_id &uuid() const noexcept { return disk_.group; }
     const config::group_config &settings() const noexcept { return group_; }
 
+    /* Is it one of another member's? */
+    bool has_address(const cluster::endpoint &from) const;
     void on_control(const vsr::message &msg, const cluster::endpoint &from);
     void on_notice(const cluster::notice &n, const cluster::endpoint &from);
     /* LINK and FETCH of a caller whose group is ours. */

@@ -61,6 +61,10 @@ result<void> node::open_sockets() {
     control_ = std::move(*control);
     auto listener = cluster::record_listener::make(
             loop_, config_.listen, config_.record_port,
+            [this](const cluster::endpoint &from) {
+                return std::any_of(groups_.begin(), groups_.end(),
+                                   [&](const auto &g) { return g.second->has_address(from); });
+            },
             [this](cluster::caller who) { on_caller(std::move(who)); });
     if (!listener) {
         return fail(listener.error().code, "record port: " + listener.error().text);

@@ -4,6 +4,7 @@
 #include "util/log.hh"
 #include "util/text.hh"
 
+#include <algorithm>
 #include <arpa/inet.h>
 #include <cstring>
 #include <fcntl.h>
@@ -22,6 +23,9 @@ constexpr int receive_burst = 64;
 /* Connections whose greeting has not come yet, and how long one may take. */
 constexpr size_t max_pending = 32;
 constexpr duration_t greeting_limit = std::chrono::seconds(5);
+/* A member's call waits behind so many of strangers, and so many are taken in one turn. */
+constexpr int accept_queue = 128;
+constexpr int accept_burst = 16;
 
 result<unique_fd> bound_socket(int type, const endpoint &at, bool v6_only) {
     int family = at.address.ss_family;
@@ -178,6 +182,7 @@ struct record_listener::pending {
     caller who;
     std::vector<uint8_t> in;
     bool greeted = false;
+    bool known = false; /* calls from a member's address */
     time_point_t until{};
     event_source source;
 };
@@ -190,8 +195,9 @@ record_listener::~record_listener() = default;
 
 result<std::unique_ptr<record_listener>>
 record_listener::make(loop &l, const std::vector<std::string> &listen, uint16_t port,
-                      accept_fn fn) {
+                      known_fn known, accept_fn fn) {
     std::unique_ptr<record_listener> out(new record_listener(l));
+    out->known_ = std::move(known);
     out->fn_ = std::move(fn);
     auto r = for_each_listen(
             listen, port, [&](const endpoint &at, bool v6_only) { return out->add(at, v6_only); });
@@ -206,41 +212,68 @@ result<void> record_listener::add(const endpoint &at, bool v6_only) {
     if (!fd) {
         return fd.error();
     }
-    if (listen(fd->get(), 16) < 0) {
+    if (listen(fd->get(), accept_queue) < 0) {
         return fail_errno("listen");
     }
     int raw = fd->get();
-    sources_.push_back(loop_.watch(raw, EPOLLIN, [this, raw](uint32_t) { accept_one(raw); }));
+    sources_.push_back(loop_.watch(raw, EPOLLIN, [this, raw](uint32_t) { accept_some(raw); }));
     sockets_.push_back(std::move(*fd));
     return {};
 }
 
-void record_listener::accept_one(int listening) {
-    auto p = std::make_unique<pending>();
-    p->who.from.length = sizeof(p->who.from.address);
-    p->who.socket.reset(accept4(listening, reinterpret_cast<sockaddr *>(&p->who.from.address),
-                                &p->who.from.length, SOCK_CLOEXEC | SOCK_NONBLOCK));
-    if (!p->who.socket) {
-        return;
+void record_listener::accept_some(int listening) {
+    for (int i = 0; i < accept_burst; i++) {
+        auto p = std::make_unique<pending>();
+        p->who.from.length = sizeof(p->who.from.address);
+        p->who.socket.reset(accept4(listening, reinterpret_cast<sockaddr *>(&p->who.from.address),
+                                    &p->who.from.length, SOCK_CLOEXEC | SOCK_NONBLOCK));
+        if (!p->who.socket) {
+            return;
+        }
+        p->known = known_(p->who.from);
+        if (!make_room(*p)) {
+            complain(p->who.from, "too many connections without a greeting");
+            continue;
+        }
+        p->until = boottime_now() + greeting_limit;
+        pending *raw = p.get();
+        p->source = loop_.watch(p->who.socket.get(), EPOLLIN,
+                                [this, raw](uint32_t) { read_greeting(*raw); });
+        pending_.push_back(std::move(p));
+        timer_.set_time(pending_.front()->until);
     }
-    if (pending_.size() >= max_pending) {
-        refused_++;
-        log_warning("record port: too many connections without a greeting, {} refused",
-                    p->who.from.to_string());
-        return;
+}
+
+/*
+ * Strangers must not keep a member out, and some strangers have a right to call: a group
+ * is created by those who are in none yet. So the oldest of them makes room.
+ */
+bool record_listener::make_room(const pending &newcomer) {
+    if (pending_.size() < max_pending) {
+        return true;
     }
-    p->until = boottime_now() + greeting_limit;
-    pending *raw = p.get();
-    p->source = loop_.watch(p->who.socket.get(), EPOLLIN,
-                            [this, raw](uint32_t) { read_greeting(*raw); });
-    pending_.push_back(std::move(p));
-    timer_.set_time(pending_.front()->until);
+    auto victim = std::find_if(pending_.begin(), pending_.end(),
+                               [](const auto &p) { return !p->known; });
+    if (victim == pending_.end()) {
+        if (!newcomer.known) {
+            return false;
+        }
+        victim = pending_.begin();
+    }
+    end(**victim, "others call, and no greeting came");
+    return true;
+}
+
+/* A flood is not to become one of the journal as well. */
+void record_listener::complain(const endpoint &from, const char *why) {
+    if (refused_++ % 1000 < 10) {
+        log_warning("record port: {} refused: {} ({} so far)", from.to_string(), why, refused_);
+    }
 }
 
 void record_listener::end(pending &p, const char *why) {
     if (why != nullptr) {
-        refused_++;
-        log_warning("record port: {} refused: {}", p.who.from.to_string(), why);
+        complain(p.who.from, why);
     }
     std::erase_if(pending_, [&](const auto &x) { return x.get() == &p; });
 }

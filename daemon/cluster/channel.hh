@@ -63,9 +63,13 @@ class record_listener {
 public:
     /* The function owns the caller; it answers with cluster::reply(). */
     using accept_fn = std::function<void(caller)>;
+    /* Is it the address of a member of a group here? */
+    using known_fn = std::function<bool(const endpoint &)>;
 
-    static result<std::unique_ptr<record_listener>>
-    make(loop &l, const std::vector<std::string> &listen, uint16_t port, accept_fn fn);
+    static result<std::unique_ptr<record_listener>> make(loop &l,
+                                                         const std::vector<std::string> &listen,
+                                                         uint16_t port, known_fn known,
+                                                         accept_fn fn);
     ~record_listener();
     uint64_t refused() const noexcept { return refused_; }
 
@@ -73,12 +77,15 @@ private:
     struct pending;
     explicit record_listener(loop &l);
     result<void> add(const endpoint &at, bool v6_only);
-    void accept_one(int fd);
+    void accept_some(int fd);
+    bool make_room(const pending &newcomer);
+    void complain(const endpoint &from, const char *why);
     void read_greeting(pending &p);
     void end(pending &p, const char *why);
     void expire();
 
     loop &loop_;
+    known_fn known_;
     accept_fn fn_;
     std::vector<unique_fd> sockets_;
     std::vector<event_source> sources_;

@@ -3,6 +3,7 @@
 #include "cluster/channel.hh"
 
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 namespace harp::cluster {
@@ -13,11 +14,15 @@ using namespace std::chrono_literals;
 class record_port : public testing::Test {
 protected:
     void SetUp() override {
-        port_ = static_cast<uint16_t>(20000 + getpid() % 20000);
-        auto l = record_listener::make(loop_, {"127.0.7.1"}, port_, [this](caller who) {
-            from_ = who.from;
-            reply(who.socket, {0, "welcome"});
-        });
+        port_ = static_cast<uint16_t>(20000 + getpid() % 12000);
+        const endpoint member = *make_endpoint("127.0.7.42", 0);
+        auto l = record_listener::make(
+                loop_, {"127.0.7.1"}, port_,
+                [member](const endpoint &from) { return from.same_host(member); },
+                [this](caller who) {
+                    from_ = who.from;
+                    reply(who.socket, {0, "welcome"});
+                });
         ASSERT_TRUE(l.ok()) << l.error().text;
         listener_ = std::move(*l);
     }
@@ -34,6 +39,35 @@ protected:
             loop_.turn(20ms);
         }
         return got ? std::move(*got) : fail(ETIMEDOUT, "the call never ended");
+    }
+
+    /* Calls that come through and then say nothing. */
+    std::vector<unique_fd> silent(size_t count, const std::string &from) {
+        std::vector<unique_fd> out;
+        for (size_t i = 0; i < count; i++) {
+            unique_fd fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+            auto here = *make_endpoint(from, 0);
+            auto there = *make_endpoint("127.0.7.1", port_);
+            EXPECT_EQ(bind(fd.get(), reinterpret_cast<sockaddr *>(&here.address), here.length), 0);
+            EXPECT_EQ(connect(fd.get(), reinterpret_cast<sockaddr *>(&there.address), there.length),
+                      0);
+            out.push_back(std::move(fd));
+            loop_.turn(0ms);
+        }
+        return out;
+    }
+    /* Until the listener has hung up on it. */
+    bool hung_up(const unique_fd &fd) {
+        auto end = boottime_now() + 10s;
+        while (boottime_now() < end) {
+            char byte = 0;
+            ssize_t n = recv(fd.get(), &byte, 1, MSG_DONTWAIT);
+            if (n == 0 || (n < 0 && errno != EAGAIN)) {
+                return true;
+            }
+            loop_.turn(20ms);
+        }
+        return false;
     }
 
     loop loop_;
@@ -62,6 +96,31 @@ TEST_F(record_port, an_address_that_this_machine_has_not_is_named) {
     auto r = call({way("127.0.7.1", "192.0.2.1")});
     ASSERT_FALSE(r.ok());
     EXPECT_NE(r.error().text.find("calling from 192.0.2.1"), std::string::npos) << r.error().text;
+}
+
+/* More of them than may wait for their greeting at a time. */
+TEST_F(record_port, strangers_that_say_nothing_keep_nobody_out) {
+    auto flood = silent(100, "127.0.7.66");
+    EXPECT_TRUE(hung_up(flood.front())) << "the oldest made room";
+    EXPECT_TRUE(call({way("127.0.7.1", "127.0.7.42")}).ok()) << "a member";
+    EXPECT_TRUE(call({way("127.0.7.1", "127.0.7.43")}).ok()) << "who is in no group yet";
+    EXPECT_GE(listener_->refused(), 68U);
+}
+
+TEST_F(record_port, a_member_that_has_not_greeted_yet_is_not_put_out_by_strangers) {
+    auto member = silent(1, "127.0.7.42");
+    auto flood = silent(100, "127.0.7.66");
+    EXPECT_TRUE(hung_up(flood.front()));
+    greeting hello;
+    auto bytes = encode(hello);
+    ASSERT_EQ(send(member[0].get(), bytes.data(), bytes.size(), MSG_NOSIGNAL),
+              static_cast<ssize_t>(bytes.size()));
+    auto end = boottime_now() + 10s;
+    uint8_t buf[answer_bytes];
+    while (recv(member[0].get(), buf, sizeof(buf), MSG_DONTWAIT) < 0 && boottime_now() < end) {
+        loop_.turn(20ms);
+    }
+    EXPECT_TRUE(from_.same_host(*make_endpoint("127.0.7.42", 0))) << "it was answered";
 }
 
 TEST_F(record_port, without_any_route_a_call_ends_at_once) {
