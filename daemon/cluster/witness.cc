@@ -9,6 +9,7 @@
 
 #include <cstring>
 #include <fmt/format.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <sys/socket.h>
@@ -26,6 +27,10 @@ constexpr size_t unwritten_max = 32u << 20;
 constexpr auto sync_interval = 200ms;
 /* One portion of a FETCH. */
 constexpr size_t fill_chunk = 1u << 20;
+/* The writer waits for fetched bytes at most so long before it looks after other work. */
+constexpr auto fill_turn = 50ms;
+/* Within this a whole record must have come, or the source is given up. */
+constexpr auto fill_patience = 3s;
 
 bool receive_all(int fd, void *data, size_t len) {
     auto *p = static_cast<uint8_t *>(data);
@@ -74,6 +79,50 @@ struct fill_state {
     log_source source;
     std::vector<uint64_t> buf;
     size_t have = 0;
+    bool eof = false;
+    time_point_t until{}; /* of patience */
+
+    uint8_t *raw() { return reinterpret_cast<uint8_t *>(buf.data()); }
+
+    /* What comes within a turn, up to a portion. */
+    void receive() {
+        const auto end = boottime_now() + fill_turn;
+        while (have < fill_chunk && !eof) {
+            auto left = std::chrono::ceil<std::chrono::milliseconds>(end - boottime_now());
+            pollfd p{fd.get(), POLLIN, 0};
+            if (left <= 0ms || ::poll(&p, 1, static_cast<int>(left.count())) <= 0) {
+                return;
+            }
+            ssize_t n = recv(fd.get(), raw() + have, buf.size() * 8 - have, MSG_DONTWAIT);
+            eof = n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
+            have += n > 0 ? static_cast<size_t>(n) : 0;
+        }
+    }
+
+    /* The length of the whole records in front; an error when what follows is none. */
+    result<size_t> whole() {
+        size_t out = 0;
+        for (;;) {
+            const char *why = "";
+            int err = harp_rec_check_header(raw() + out, have - out, &why);
+            if (err == -EAGAIN) {
+                return out;
+            }
+            if (err != 0) {
+                return out != 0 ? result<size_t>(out) : result<size_t>(fail(EBADMSG, why));
+            }
+            uint32_t len = le32_to_cpu(reinterpret_cast<harp_rec_hdr *>(raw() + out)->len);
+            if (len > have - out) {
+                return out;
+            }
+            out += len;
+        }
+    }
+
+    void drop(size_t n) {
+        memmove(raw(), raw() + n, have - n);
+        have -= n;
+    }
 };
 
 witness::witness(loop &l, witness_config c, hooks h, fetch_fn f, std::unique_ptr<witness_log> log)
@@ -473,8 +522,7 @@ void witness::start_fill() {
         f->fd = std::move(*fd);
         f->source = want;
         f->buf.resize((fill_chunk + HARP_REC_MAX) / 8 + 1);
-        timeval limit{1, 0};
-        setsockopt(f->fd.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+        f->until = boottime_now() + fill_patience;
         writer_->run([this, f] { fill_some(f); });
     });
 }
@@ -484,44 +532,23 @@ void witness::start_fill() {
  * fence must not wait for a whole log.
  */
 void witness::fill_some(std::shared_ptr<fill_state> f) {
-    auto *raw = reinterpret_cast<uint8_t *>(f->buf.data());
-    bool eof = false;
-    while (f->have < fill_chunk && !eof) {
-        ssize_t n = recv(f->fd.get(), raw + f->have, f->buf.size() * 8 - f->have, 0);
-        eof = n <= 0;
-        f->have += n > 0 ? static_cast<size_t>(n) : 0;
-    }
-    /* Up to the last whole record. */
-    size_t whole = 0;
-    const char *why = "";
-    while (f->have - whole >= sizeof(harp_rec_hdr) &&
-           harp_rec_check_header(raw + whole, f->have - whole, &why) == 0 &&
-           le32_to_cpu(reinterpret_cast<harp_rec_hdr *>(raw + whole)->len) <= f->have - whole) {
-        whole += le32_to_cpu(reinterpret_cast<harp_rec_hdr *>(raw + whole)->len);
-    }
-    witness_log::tail end = log_->end();
-    auto run = check_records({raw, whole}, end.top, end.crc, end.crc != 0, config_.id.lineage);
-    result<accepted> got = fail(EBADMSG, run ? "nothing came" : run.error().text);
-    if (run && whole != 0) {
-        std::lock_guard lock(object_mutex_);
-        got = object_.accept_fill(boottime_now(), f->source.member, {end.top, end.view}, run->last,
-                                  run->starts);
-    }
+    f->receive();
+    auto whole = f->whole();
     bool more = false;
-    if (got && got->first <= got->last) {
-        size_t len = run->ends[got->last - run->first];
-        auto r = log_->append(raw, len);
+    if (whole && *whole == 0 && !f->eof && boottime_now() < f->until) {
         std::lock_guard lock(object_mutex_);
-        r ? (void)object_.stored(boottime_now(), got->last) : object_.store_failed(r.error().text);
-        more = r.ok() && !eof && got->last < f->source.last;
-        flush_events_locked();
+        more = object_.wants().has_value();
     } else {
-        log_warning("fetched records are not taken: {}", got ? "not wanted" : got.error().text);
+        auto taken = whole && *whole != 0
+                             ? take_filled(*f, *whole)
+                             : fail(EBADMSG, whole ? "nothing came in time" : whole.error().text);
+        if (!taken) {
+            log_warning("fetched records are not taken: {}", taken.error().text);
+        }
+        f->until = boottime_now() + fill_patience;
+        more = taken && *taken < f->source.last && !(f->eof && f->have == 0);
     }
-    sync_wake_.notify_one();
     if (more) {
-        memmove(raw, raw + whole, f->have - whole);
-        f->have -= whole;
         writer_->run([this, f] { fill_some(f); });
         return;
     }
@@ -531,6 +558,33 @@ void witness::fill_some(std::shared_ptr<fill_state> f) {
             start_fill();
         }
     });
+}
+
+/* Of @len bytes of whole records in front as much as the object wants; the last one kept. */
+result<index_t> witness::take_filled(fill_state &f, size_t len) {
+    witness_log::tail end = log_->end();
+    auto run = check_records({f.raw(), len}, end.top, end.crc, end.crc != 0, config_.id.lineage);
+    if (!run) {
+        return run.error();
+    }
+    result<accepted> got = [&] {
+        std::lock_guard lock(object_mutex_);
+        return object_.accept_fill(boottime_now(), f.source.member, {end.top, end.view}, run->last,
+                                   run->starts);
+    }();
+    if (!got || got->first > got->last) {
+        return got ? fail(ENOENT, "not wanted") : got.error();
+    }
+    auto stored = log_->append(f.raw(), run->ends[got->last - run->first]);
+    f.drop(len);
+    {
+        std::lock_guard lock(object_mutex_);
+        stored ? (void)object_.stored(boottime_now(), got->last)
+               : object_.store_failed(stored.error().text);
+        flush_events_locked();
+    }
+    sync_wake_.notify_one();
+    return stored ? result<index_t>(got->last) : stored.error();
 }
 
 /* ---- sync ---- */

@@ -78,6 +78,7 @@ private:
     void link_failed(const std::shared_ptr<link> &l, const std::string &why);
     void start_fill();
     void fill_some(std::shared_ptr<fill_state> f);
+    result<index_t> take_filled(fill_state &f, size_t len);
     void sync_main();
     void post_event(vsr::kernel_event e);
 

@@ -6,11 +6,13 @@
 #include "cluster/witness.hh"
 #include "codec.h"
 
+#include <atomic>
 #include <cstring>
 #include <filesystem>
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <thread>
 #include <unistd.h>
 
 namespace harp {
@@ -94,7 +96,10 @@ protected:
         view_.promise = 2s;
         auto made = witness::make(
                 loop_, config_, {[this](const kernel_event &e) { events_.push_back(e); }, {}},
-                [](log_source, const witness::got_source &got) { got(fail(ENOENT, "no source")); });
+                [this](const log_source &, const witness::got_source &got) {
+                    fetched_++;
+                    source_ ? got(std::move(source_)) : got(fail(ENOENT, "no source"));
+                });
         ASSERT_TRUE(made.ok()) << made.error().text;
         witness_ = std::move(*made);
         ASSERT_TRUE(run(cmd_attach{own_inc, {}, {}, {}, {}}));
@@ -111,10 +116,14 @@ protected:
         }
         return done();
     }
-    /* Carries a command out; its answer. */
-    bool run(kernel_command_body body) {
+    token_t ask(kernel_command_body body) {
         token_t token(++last_token_);
         witness_->execute({token, std::move(body)});
+        return token;
+    }
+    /* Carries a command out; its answer. */
+    bool run(kernel_command_body body) { return done(ask(std::move(body))); }
+    bool done(token_t token) {
         const command_done *found = nullptr;
         wait([&] {
             for (const auto &e : events_) {
@@ -235,6 +244,8 @@ protected:
     loop loop_;
     std::vector<kernel_event> events_;
     std::unique_ptr<witness> witness_;
+    unique_fd source_; /* what a FETCH gets */
+    int fetched_ = 0;
     uint64_t last_token_ = 0;
     bool entered_ = false;
     harp_wire_hello hello_{};
@@ -270,6 +281,85 @@ TEST_F(witness_link, a_link_replaced_before_the_view_is_never_greeted) {
     ASSERT_TRUE(second.hear(HARP_WIRE_HELLO, hello_));
     char byte = 0;
     EXPECT_EQ(recv(first.fd.get(), &byte, 1, 0), 0);
+}
+
+/* The donor's end of a FETCH, and an adopt that needs records 1 to @count of it. */
+struct donor {
+    unique_fd fd;
+    token_t adopt;
+    std::vector<uint8_t> records;
+
+    bool give(size_t from, size_t to) {
+        return send(fd.get(), records.data() + from, to - from, MSG_NOSIGNAL) ==
+               static_cast<ssize_t>(to - from);
+    }
+};
+
+class witness_fill : public witness_link {
+protected:
+    donor adopting(uint64_t count) {
+        donor d{};
+        uint32_t crc = 0;
+        for (uint64_t i = 1; i <= count; i++) {
+            std::vector<uint64_t> buf(512);
+            harp_builder b{};
+            harp_build_begin(&b, buf.data(), 4096, HARP_REC_NOOP);
+            EXPECT_EQ(harp_build_finish(&b), 0);
+            auto *hdr = static_cast<harp_rec_hdr *>(b.buf);
+            harp_rec_seal(hdr, i, 4, view_.lineage.value(), 1, crc);
+            crc = le32_to_cpu(hdr->crc);
+            const auto *p = static_cast<const uint8_t *>(b.buf);
+            d.records.insert(d.records.end(), p, p + b.len);
+        }
+        int fds[2] = {-1, -1};
+        EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+        source_.reset(fds[0]);
+        d.fd.reset(fds[1]);
+        start what;
+        view_.s = index_t(count);
+        view_.view_of_s = view_t(4);
+        what.record = view_;
+        what.donor = slot_b;
+        what.reach = {index_t(1), {}, index_t(count), {{view_t(4), index_t(1)}}};
+        what.sources = {{slot_b, index_t(1), index_t(count)}};
+        d.adopt = ask(cmd_adopt{what, {}, index_t(1)});
+        EXPECT_TRUE(wait([this] { return fetched_ == 1; }));
+        return d;
+    }
+};
+
+TEST_F(witness_fill, records_come_in_pieces) {
+    donor d = adopting(50);
+    const size_t n = d.records.size();
+    ASSERT_TRUE(d.give(0, 7));
+    loop_.turn(200ms); /* longer than a turn of the writer's */
+    ASSERT_TRUE(d.give(7, n / 2 + 3));
+    loop_.turn(200ms);
+    ASSERT_TRUE(d.give(n / 2 + 3, n));
+    EXPECT_TRUE(done(d.adopt));
+    EXPECT_EQ(witness_->log().end().top, index_t(51)) << "and the VIEW record";
+}
+
+/* A fence must not wait for a donor that gives a byte now and then. */
+TEST_F(witness_fill, a_source_that_drips_does_not_hold_the_writer) {
+    donor d = adopting(2000);
+    std::atomic<bool> stop = false;
+    std::thread drip([&] {
+        for (size_t i = 0; !stop && d.give(i, i + 1); i++) {
+            poll(nullptr, 0, 5);
+        }
+    });
+    EXPECT_TRUE(run(cmd_fence{view_t(9), slot_b}));
+    stop = true;
+    drip.join();
+}
+
+TEST_F(witness_fill, a_source_of_something_else_is_given_up) {
+    donor d = adopting(3);
+    const std::string text(4096, 'x');
+    ASSERT_GT(send(d.fd.get(), text.data(), text.size(), MSG_NOSIGNAL), 0);
+    EXPECT_TRUE(wait([this] { return fetched_ > 1; })) << "asked again, of whom there is";
+    EXPECT_EQ(witness_->log().end().top, index_t(0));
 }
 
 TEST_F(witness_link, garbage_is_refused) {
