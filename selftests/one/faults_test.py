@@ -1,0 +1,217 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0
+"""Lowers that wait or fail do harm to no other."""
+from __future__ import annotations
+
+import errno
+import os
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any, Callable
+
+from one import (BASE, UUID, Ktap, Member, Rig, disks, harpnl, make_fs, mount, mount_lower, run,
+                 umount)
+
+
+class Dm:
+    """A disk that can be made to wait, and to fail."""
+
+    def __init__(self, name: str, disk: str) -> None:
+        self.name = name
+        size = run("blockdev", "--getsz", disk).stdout.strip()
+        self.good, self.bad = f"0 {size} linear {disk} 0", f"0 {size} error"
+        self.setup("create", name, "--table", self.good)
+        # Nobody makes the node in /dev/mapper without udev; the kernel makes this one.
+        self.path = "/dev/" + run("dmsetup", "info", "-c", "--noheadings", "-o", "blkdevname",
+                                  name).stdout.strip()
+
+    @staticmethod
+    def setup(verb: str, name: str, *args: str) -> None:
+        run("dmsetup", verb, "--noudevsync", "--noudevrules", name, *args)
+
+    def suspend(self) -> None:
+        """As it is: nothing is written out first, and whoever asks for a block waits."""
+        run("dmsetup", "suspend", "--noudevsync", "--noflush", "--nolockfs", self.name)
+
+    def resume(self) -> None:
+        self.setup("resume", self.name)
+
+    def fail(self) -> None:
+        self.suspend()
+        run("dmsetup", "load", self.name, "--table", self.bad)
+        self.resume()
+
+    def remove(self) -> None:
+        self.setup("remove", self.name)
+
+
+def drop_caches() -> None:
+    for _ in range(3):
+        os.sync()
+        Path("/proc/sys/vm/drop_caches").write_text("3")
+
+
+# ---------------------------------------------------------------------- slow lowers
+
+class Mounter(threading.Thread):
+    """mount(2), which may take long."""
+
+    def __init__(self, lower: Path, mnt: Path) -> None:
+        super().__init__(daemon=True)
+        self.lower, self.mnt, self.error = lower, mnt, ""
+        self.start()
+
+    def run(self) -> None:
+        try:
+            mount(self.lower, self.mnt, "harp", f"group=slow,uuid={UUID},member=2,inc=1,"
+                  "lineage=9,hold=0,region=mem:8M,init")
+        except OSError as error:
+            self.error = repr(error)
+
+    def waits_in(self, function: str, timeout: float = 60) -> None:
+        end = time.monotonic() + timeout
+        while function not in Path(f"/proc/self/task/{self.native_id}/stack").read_text():
+            assert self.is_alive(), f"it does not wait at all: {self.error}"
+            assert time.monotonic() < end, f"it is not in {function}"
+
+
+def answered(what: Callable[[], Any]) -> float:
+    """Milliseconds it took, if it came to an end."""
+    took: list[float] = []
+
+    def call() -> None:
+        begin = time.monotonic()
+        what()
+        took.append((time.monotonic() - begin) * 1000)
+    caller = threading.Thread(target=call, daemon=True)
+    caller.start()
+    caller.join(20)
+    assert not caller.is_alive(), "it waits for another group's lower"
+    assert took, "it failed"
+    return took[0]
+
+
+def mounts_wait_alone() -> str:
+    """A mount whose lower does not answer keeps no other group from its lease."""
+    dm = Dm("slow", disks()[2])
+    slow, again = Member(2, dm.path), BASE / "again"
+    make_fs(dm.path, "ext4")
+    mount_lower(dm.path, slow.lower, "ext4")
+    drop_caches()
+    with Rig() as rig:
+        dm.suspend()
+        try:
+            first = Mounter(slow.lower, slow.mnt)
+            first.waits_in("harp_lower_open")
+            # One of the same name is for the first one to make.
+            second = Mounter(slow.lower, again)
+            second.waits_in("harp_replica_mount")
+            harp = harpnl.Harp()
+            worst = max(answered(call) for call in (
+                lambda: harp.touch(rig.group, 0), lambda: harp.get(rig.group, 1),
+                lambda: harp.dump(), lambda: harp.verb("sync", rig.group, 0)))
+            harp.close()
+            (rig.p.mnt / "file").write_bytes(b"served")
+            state = rig.harp.get(rig.group, 0)
+            assert state["serving"] and state["lease_left_ms"] > 0, state
+            assert first.is_alive() and second.is_alive()
+        finally:
+            dm.resume()
+        for mounter in (first, second):
+            mounter.join(60)
+            assert not mounter.is_alive() and not mounter.error, mounter.error
+        assert os.stat(slow.mnt).st_dev == os.stat(again).st_dev, "there are two of it"
+        for place in (again, slow.mnt):
+            umount(place)
+        rig.harp.verb("replica-del", "slow", 2)
+        umount(slow.lower)
+        dm.remove()
+    return f"the slowest answer took {worst:.0f} ms"
+
+
+# ------------------------------------------------------------------- failing lowers
+
+class Failing(Rig):
+    """One member's lower is on a disk that can be made to fail."""
+
+    def __init__(self, kind: str, slot: int) -> None:
+        super().__init__(kind, promise_ms=5000)
+        self.victim = self.members[slot]
+        self.dm = Dm("failing", self.victim.disk)
+        self.victim.disk = self.dm.path
+
+    def __enter__(self) -> Failing:
+        super().__enter__()
+        return self
+
+    def __exit__(self, *args: object) -> None:
+        super().__exit__(*args)
+        self.dm.remove()
+
+    def gave_up(self) -> None:
+        """It says so, and has left the view; its partner's lower is as good as ever."""
+        slot = self.victim.slot
+        state = self.harp.wait(self.group, slot, lambda s: s["media_failure"] == 1)
+        assert not state["serving"] and state["fence"] > state["view"], state
+        other = self.harp.get(self.group, 1 - slot)
+        assert not other["media_failure"], other
+        # What waits for a commit that cannot come must not keep the mounts.
+        for member in self.members:
+            self.harp.verb("leave", self.group, member.slot)
+            self.harp.verb("release", self.group, member.slot)
+
+
+def read_fails(kind: str) -> str:
+    """Names and inodes that cannot be read: try later, at the other member."""
+    with Failing(kind, 0) as rig:
+        for d in range(20):
+            (rig.p.mnt / f"d{d}").mkdir()
+            for n in range(20):
+                os.symlink("t" * 200, rig.p.mnt / f"d{d}/s{n}")
+        rig.settle()
+        rig.harp.verb("sync", rig.group, 0)
+        events = harpnl.Events()
+        drop_caches()
+        rig.dm.fail()
+        seen: list[object] = []
+
+        def read() -> None:
+            try:
+                for d in range(20):
+                    names = os.listdir(rig.p.mnt / f"d{d}")
+                    if len(names) != 20 or os.readlink(rig.p.mnt / f"d{d}/s7") != "t" * 200:
+                        seen.append(f"d{d} read wrong")
+            except OSError as error:
+                seen.append(error.errno)
+        reader = threading.Thread(target=read, daemon=True)
+        reader.start()
+        said = events.wait("media-failure", timeout=60)["text"]
+        events.harp.close()
+        rig.gave_up()
+        reader.join(60)
+        assert not reader.is_alive(), "a read still waits"
+        # Nothing was answered from what could not be read, and no client hears of it.
+        assert seen and set(seen) <= {errno.ETIMEDOUT, errno.ESTALE}, seen
+    return said
+
+
+def main() -> int:
+    kinds = [k for k in ("ext4", "xfs") if k in sys.argv[1:]] or ["ext4", "xfs"]
+    tests: list[tuple[str, Callable[[], Any]]] = [
+        ("ext4: a mount that waits for its lower keeps nobody waiting", mounts_wait_alone)]
+    for kind in kinds:
+        tests.append((f"{kind}: the primary's lower cannot be read",
+                      lambda k=kind: read_fails(k)))
+    words = [word for word in sys.argv[1:] if word not in ("ext4", "xfs")]
+    tests = [t for t in tests if not words or any(word in t[0] for word in words)]
+    BASE.mkdir(parents=True, exist_ok=True)
+    t = Ktap(len(tests))
+    for title, call in tests:
+        t.run(title, call)
+    return t.end()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
