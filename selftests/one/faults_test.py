@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
-"""Lowers that wait or fail do harm to no other."""
+"""Lowers that wait or fail do harm to no other; ACLs that cannot be are not logged."""
 from __future__ import annotations
 
 import errno
@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any, Callable
 
 from one import (BASE, UUID, Ktap, Member, Rig, disks, harpnl, make_fs, mount, mount_lower, run,
-                 umount)
+                 same_copies, umount)
+from subject import (ACCESS, ACL_GROUP_OBJ, ACL_MASK, ACL_OTHER, ACL_USER, ACL_USER_OBJ, DEFAULT,
+                     MINIMAL, NAMED, Subject, acl)
 
 
 class Dm:
@@ -51,6 +53,15 @@ def drop_caches() -> None:
     for _ in range(3):
         os.sync()
         Path("/proc/sys/vm/drop_caches").write_text("3")
+
+
+def refused(number: int, what: Callable[[], Any]) -> None:
+    try:
+        what()
+    except OSError as error:
+        assert error.errno == number, f"expected {errno.errorcode[number]}, not {error}"
+        return
+    raise AssertionError(f"expected {errno.errorcode[number]}, but it was done")
 
 
 # ---------------------------------------------------------------------- slow lowers
@@ -197,13 +208,50 @@ def read_fails(kind: str) -> str:
     return said
 
 
+# ------------------------------------------------------------ refused, so not logged
+
+def acls_are_vetted(kind: str) -> str:
+    """An ACL that cannot be is refused before it is logged, whoever asks."""
+    with Rig(kind) as rig:
+        folder = rig.p.mnt / "acls"
+        folder.mkdir()
+        (folder / "f").touch()
+        subject = Subject(folder)
+        many = acl((ACL_USER_OBJ, 6), *((ACL_USER, 4, n) for n in range(8000)),
+                   (ACL_GROUP_OBJ, 4), (ACL_MASK, 4), (ACL_OTHER, 0))
+        as_root, as_user = subject.do, subject.do_as_user
+        top = rig.harp.get(rig.group, 0)["top"]
+        for do, path, name, value, answers in (
+                (as_root, "f", ACCESS, many, ("ENOSPC", "E2BIG")),
+                (as_root, "", DEFAULT, many, ("ENOSPC", "E2BIG")),
+                (as_root, "f", ACCESS, b"junk", ("ENOTSUP",)),      # of another version
+                (as_root, "f", ACCESS, NAMED[:-4], ("EINVAL",)),
+                (as_root, "f", ACCESS, acl((ACL_USER, 7, 5)), ("EINVAL",)),
+                (as_root, "f", ACCESS, acl((ACL_USER_OBJ, 255), (ACL_GROUP_OBJ, 0),
+                                           (ACL_OTHER, 0)), ("EINVAL",)),
+                (as_root, "f", DEFAULT, NAMED, ("EACCES",)),
+                (as_user, "f", ACCESS, MINIMAL, ("EPERM",)),
+                (as_user, "", DEFAULT, NAMED, ("EPERM",))):
+            answer = do(("setxattr", path, name, value))
+            assert answer[0] == "error" and answer[1] in answers, \
+                f"{name} of {len(value)} bytes on {path or 'the folder'}: {answer}"
+        state = rig.harp.get(rig.group, 0)
+        assert state["top"] == top, f"{state['top'] - top} of them were logged"
+        assert as_root(("setxattr", "f", ACCESS, NAMED))[0] == "ok"
+        same_copies(rig)
+        # Who asks is admitted first (N5): a backup knows of no ACL.
+        refused(errno.ETIMEDOUT, lambda: os.getxattr(rig.b.mnt, ACCESS))
+    return "nine ways"
+
+
 def main() -> int:
     kinds = [k for k in ("ext4", "xfs") if k in sys.argv[1:]] or ["ext4", "xfs"]
     tests: list[tuple[str, Callable[[], Any]]] = [
         ("ext4: a mount that waits for its lower keeps nobody waiting", mounts_wait_alone)]
     for kind in kinds:
-        tests.append((f"{kind}: the primary's lower cannot be read",
-                      lambda k=kind: read_fails(k)))
+        for title, test in (("ACLs that cannot be are not logged", acls_are_vetted),
+                            ("the primary's lower cannot be read", read_fails)):
+            tests.append((f"{kind}: {title}", lambda x=test, k=kind: x(k)))
     words = [word for word in sys.argv[1:] if word not in ("ext4", "xfs")]
     tests = [t for t in tests if not words or any(word in t[0] for word in words)]
     BASE.mkdir(parents=True, exist_ok=True)
