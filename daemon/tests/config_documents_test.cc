@@ -9,6 +9,7 @@
 #include "service/config.hh"
 #include "util/text.hh"
 
+#include <cstdlib>
 #include <filesystem>
 #include <gtest/gtest.h>
 
@@ -18,8 +19,8 @@ using namespace harp::config;
 namespace {
 
 std::string file(const std::string &name) {
-    auto top = std::filesystem::path(__FILE__).parent_path().parent_path().parent_path();
-    auto text = read_file((top / name).string(), 1u << 20);
+    const char *top = getenv("HARP_TOP"); /* daemon/tests/run sets it */
+    auto text = read_file((std::filesystem::path(top ? top : "..") / name).string(), 1u << 20);
     EXPECT_TRUE(text.ok()) << name;
     return text.ok() ? *text : std::string();
 }
