@@ -6,6 +6,16 @@ namespace harp::vsr::test {
 
 using namespace by_hand;
 
+/* Of the primary of view 4; @lease_held: and its backup answers. */
+object_report serving_report(bool lease_held) {
+    object_report r = settled_report();
+    r.current_role = role::primary;
+    r.view = view_t(4);
+    r.serving = true;
+    r.lease_held = lease_held;
+    return r;
+}
+
 TEST(vsr_core, the_incarnation_is_on_disk_before_anything_is_said_or_asked) {
     one m(make_config(slot_p), make_disk(slot_p), {});
     EXPECT_EQ(m.c.state(), member_state::starting);
@@ -85,11 +95,7 @@ TEST(vsr_core, a_restarted_data_member_stays_out_and_says_so) {
 }
 
 TEST(vsr_core, a_restarted_harpd_is_no_new_life_and_goes_on_in_its_view) {
-    object_report r = settled_report();
-    r.current_role = role::primary;
-    r.view = view_t(4);
-    r.serving = r.lease_held = true;
-    one m(make_config(slot_p), settled_disk(slot_p), r);
+    one m(make_config(slot_p), settled_disk(slot_p), serving_report(true));
     EXPECT_TRUE(m.writes.empty()) << "no incarnation is spent";
     EXPECT_EQ(m.c.state(), member_state::serving);
     EXPECT_TRUE(m.told<service_serve>());
@@ -590,11 +596,7 @@ TEST(vsr_core, a_member_that_goes_away_on_purpose_counts_as_silent_at_once) {
 }
 
 TEST(vsr_core, a_primary_whose_backup_has_no_control_moves_on) {
-    object_report r = settled_report();
-    r.current_role = role::primary;
-    r.view = view_t(4);
-    r.serving = r.lease_held = true;
-    one m(make_config(slot_p), settled_disk(slot_p), r);
+    one m(make_config(slot_p), settled_disk(slot_p), serving_report(true));
     m.hear(slot_w, view_t(0), status_beat{});
     m.c.on_kernel(m.now, partner_no_control{view_t(4)});
     m.gather();
@@ -602,10 +604,7 @@ TEST(vsr_core, a_primary_whose_backup_has_no_control_moves_on) {
 }
 
 TEST(vsr_core, a_primary_alone_keeps_its_view_and_waits) {
-    object_report r = settled_report();
-    r.current_role = role::primary;
-    r.view = view_t(4);
-    r.serving = true;
+    object_report r = serving_report(false);
     one m(make_config(slot_p), settled_disk(slot_p), r);
     watermarks w;
     w.report = r;
@@ -619,10 +618,7 @@ TEST(vsr_core, a_primary_alone_keeps_its_view_and_waits) {
 }
 
 TEST(vsr_core, a_deposed_primary_gives_its_service_up) {
-    object_report r = settled_report();
-    r.current_role = role::primary;
-    r.view = view_t(4);
-    r.serving = true;
+    object_report r = serving_report(false);
     one m(make_config(slot_p), settled_disk(slot_p), r);
     status_beat s;
     s.live_primary = slot_b;
@@ -634,11 +630,7 @@ TEST(vsr_core, a_deposed_primary_gives_its_service_up) {
 }
 
 TEST(vsr_core, a_primary_that_goes_on_in_the_next_view_gives_nothing_up) {
-    object_report r = settled_report();
-    r.current_role = role::primary;
-    r.view = view_t(4);
-    r.serving = r.lease_held = true;
-    one m(make_config(slot_p), settled_disk(slot_p), r);
+    one m(make_config(slot_p), settled_disk(slot_p), serving_report(true));
     follow_start(m, 9, slot_b, record_of(9, slot_p, slot_w, 10, 4));
     m.answer<cmd_enter>();
     m.hear(slot_w, view_t(9), started{incarnation_t(1)});
@@ -647,10 +639,7 @@ TEST(vsr_core, a_primary_that_goes_on_in_the_next_view_gives_nothing_up) {
 }
 
 TEST(vsr_core, a_media_failure_takes_the_member_out_of_the_view) {
-    object_report r = settled_report();
-    r.current_role = role::primary;
-    r.view = view_t(4);
-    r.serving = true;
+    object_report r = serving_report(false);
     one m(make_config(slot_p), settled_disk(slot_p), r);
     m.c.on_kernel(m.now, media_failure{"EIO at record 9"});
     m.gather();
@@ -747,11 +736,7 @@ TEST(vsr_core, the_highest_incarnation_of_a_peer_is_kept_on_disk_and_lower_ones_
 TEST(vsr_core, a_switchover_needs_the_serving_primary_and_its_data_backup) {
     one idle = restarted_harpd(slot_p);
     EXPECT_FALSE(idle.c.request(idle.now, want_switchover{slot_b}).ok());
-    object_report r = settled_report();
-    r.current_role = role::primary;
-    r.view = view_t(4);
-    r.serving = r.lease_held = true;
-    one m(make_config(slot_p), settled_disk(slot_p), r);
+    one m(make_config(slot_p), settled_disk(slot_p), serving_report(true));
     EXPECT_FALSE(m.c.request(m.now, want_switchover{slot_p}).ok());
     EXPECT_FALSE(m.c.request(m.now, want_switchover{slot_w}).ok());
     ASSERT_TRUE(m.c.request(m.now, want_switchover{slot_b}).ok());
@@ -774,11 +759,7 @@ TEST(vsr_core, a_switchover_needs_the_serving_primary_and_its_data_backup) {
 }
 
 TEST(vsr_core, a_switchover_goes_on_without_a_backup_that_does_not_answer) {
-    object_report r = settled_report();
-    r.current_role = role::primary;
-    r.view = view_t(4);
-    r.serving = r.lease_held = true;
-    one m(make_config(slot_p), settled_disk(slot_p), r);
+    one m(make_config(slot_p), settled_disk(slot_p), serving_report(true));
     ASSERT_TRUE(m.c.request(m.now, want_switchover{slot_b}).ok());
     m.gather();
     ASSERT_TRUE(m.told<service_drain>());
