@@ -55,6 +55,12 @@ void add_helpers(const config &c, plan &p, action what, on_failure then) {
     }
 }
 
+/* The helpers see it mounted: they go first. */
+void add_umount_harp(const config &c, plan &p, milliseconds deadline) {
+    add_helpers(c, p, action::helper_stop, on_failure::go_on);
+    p.push_back(make(action::umount_harp, deadline, {c.export_path}));
+}
+
 template <typename List>
 std::vector<std::string> texts(const List &list) {
     std::vector<std::string> out;
@@ -196,8 +202,7 @@ plan plan_mount_harp(const config &c, const mount_args &args) {
 
 plan plan_umount(const config &c, milliseconds deadline) {
     plan p;
-    add_helpers(c, p, action::helper_stop, on_failure::go_on);
-    p.push_back(make(action::umount_harp, deadline, {c.export_path}));
+    add_umount_harp(c, p, deadline);
     p.push_back(make(action::umount_lower, deadline, {c.lower_path()}));
     return p;
 }
@@ -251,8 +256,7 @@ plan plan_stop(const config &c, const stop_args &args) {
     p.push_back(make(action::nfsd_drain, args.patience));
     p.push_back(make(action::nfsd_stop, slow));
     if (args.umount || args.teardown) {
-        add_helpers(c, p, action::helper_stop, on_failure::go_on);
-        p.push_back(make(action::umount_harp, slow, {c.export_path}));
+        add_umount_harp(c, p, slow);
     }
     if (args.teardown) {
         p.push_back(make(action::umount_lower, slow, {c.lower_path()}));
