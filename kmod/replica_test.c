@@ -395,27 +395,37 @@ static void append_is_of_its_generation(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, at.index, 6ULL);
 }
 
-/* V6: a record that was cut is not the one that has its number now. */
-static void wait_knows_its_record(struct kunit *test)
+/* Two records, 2 and 3, of view 4; then view 8, which keeps those up to @match. */
+static void append_two_and_cut(struct kunit *test, struct harp_replica *r, struct harp_at at[2],
+			       u64 match)
 {
-	struct harp_replica *r = replica(test, 0);
 	struct harp_sec_view v = view_of(4, 0, 0);
-	struct harp_at kept, cut;
 	u32 generation, left;
+	int i;
 
 	KUNIT_ASSERT_EQ(test, start(r, &v, 0), 0);
 	serve(r);
 	KUNIT_ASSERT_EQ(test, harp_enter_generation(r, &generation), 0);
-	KUNIT_ASSERT_EQ(test, append(test, r, generation, &kept), 0);
-	KUNIT_ASSERT_EQ(test, append(test, r, generation, &cut), 0);
+	for (i = 0; i < 2; i++)
+		KUNIT_ASSERT_EQ(test, append(test, r, generation, &at[i]), 0);
 	r->lease_until = 0;
 	KUNIT_ASSERT_EQ(test, harp_fence(r, 8, 0, &left), 0);
-	v = view_of(8, kept.index, 4);
-	KUNIT_ASSERT_EQ(test, start(r, &v, kept.index), 0);
+	v = view_of(8, match, 4);
+	KUNIT_ASSERT_EQ(test, start(r, &v, match), 0);
 	serve(r);
-	KUNIT_ASSERT_GE(test, r->ap, cut.index);
-	KUNIT_EXPECT_EQ(test, harp_wait_applied(r, &kept), 0);
-	KUNIT_EXPECT_EQ(test, harp_wait_applied(r, &cut), -ESTALE);
+}
+
+/* V6: a record that was cut is not the one that has its number now. */
+static void wait_knows_its_record(struct kunit *test)
+{
+	struct harp_replica *r = replica(test, 0);
+	struct harp_at at[2], *kept = &at[0], *cut = &at[1];
+
+	append_two_and_cut(test, r, at, 2);
+	KUNIT_ASSERT_EQ(test, kept->index, 2ULL);
+	KUNIT_ASSERT_GE(test, r->ap, cut->index);
+	KUNIT_EXPECT_EQ(test, harp_wait_applied(r, kept), 0);
+	KUNIT_EXPECT_EQ(test, harp_wait_applied(r, cut), -ESTALE);
 }
 
 /* The same when the member that appended it comes back as backup. */
@@ -468,25 +478,16 @@ static void times_and_fids_never_come_again(struct kunit *test)
 static void waits_end_with_their_generation(struct kunit *test)
 {
 	struct harp_replica *r = replica(test, 0);
-	struct harp_sec_view v = view_of(4, 0, 0);
-	struct harp_at first, cut;
-	u32 generation, left;
+	struct harp_at at[2], *cut = &at[1];
+	u32 generation;
 
-	KUNIT_ASSERT_EQ(test, start(r, &v, 0), 0);
-	serve(r);
-	KUNIT_ASSERT_EQ(test, harp_enter_generation(r, &generation), 0);
-	KUNIT_ASSERT_EQ(test, append(test, r, generation, &first), 0);
-	KUNIT_ASSERT_EQ(test, append(test, r, generation, &cut), 0);
-	r->lease_until = 0;
-	KUNIT_ASSERT_EQ(test, harp_fence(r, 8, 0, &left), 0);
 	/* Everything after record 1 goes; the new view's record takes the first's number. */
-	v = view_of(8, 1, 4);
-	KUNIT_ASSERT_EQ(test, start(r, &v, 1), 0);
-	serve(r);
-	KUNIT_ASSERT_LT(test, r->ap, cut.index);
-	KUNIT_EXPECT_EQ(test, harp_wait_index(r, cut.index, generation), -ETIMEDOUT);
-	KUNIT_EXPECT_EQ(test, harp_wait_committed(r, cut.index, generation), -ETIMEDOUT);
-	KUNIT_EXPECT_EQ(test, harp_wait_applied(r, &cut), -ESTALE);
+	append_two_and_cut(test, r, at, 1);
+	generation = cut->generation;
+	KUNIT_ASSERT_LT(test, r->ap, cut->index);
+	KUNIT_EXPECT_EQ(test, harp_wait_index(r, cut->index, generation), -ETIMEDOUT);
+	KUNIT_EXPECT_EQ(test, harp_wait_committed(r, cut->index, generation), -ETIMEDOUT);
+	KUNIT_EXPECT_EQ(test, harp_wait_applied(r, cut), -ESTALE);
 	KUNIT_EXPECT_EQ(test, harp_wait_index(r, 1, generation), 0);
 }
 
