@@ -9,7 +9,7 @@ JOBS	?= $(shell nproc)
 RINGS	:= style unit fuzz kunit vm cluster
 # What make check runs: rings that have passed as a whole on an otherwise idle machine.
 # The others are run by their own targets until they have.
-CHECKED	:= style unit kunit
+CHECKED	:= style unit fuzz kunit
 VERSION	:= $(shell sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' dkms.conf)
 DKMS_SRC = $(DESTDIR)/usr/src/harp-$(VERSION)
 
