@@ -350,6 +350,19 @@ bool group_member::has_address(const cluster::endpoint &from) const {
     return false;
 }
 
+void group_member::on_other_version(uint8_t version, const cluster::endpoint &from) {
+    size_t network = 0;
+    for (uint8_t i = 0; i < member_count; i++) {
+        auto &p = peers_[i];
+        if (slot_t(i) != self_ && is_peer_address(slot_t(i), from, &network) &&
+            p.other_version != version) {
+            p.other_version = version;
+            log_warning("{}: {}", group_.name, other_versions());
+            env_.status_changed();
+        }
+    }
+}
+
 void group_member::on_control(const message &msg, const cluster::endpoint &from) {
     size_t network = 0;
     slot_t sender = msg.header.sender;
@@ -364,6 +377,7 @@ void group_member::on_control(const message &msg, const cluster::endpoint &from)
         h.inc >= core_->disk().peer_inc[sender.value()]) {
         auto &p = peers_[sender.value()];
         p.heard[network] = boottime_now();
+        p.other_version.reset();
         if (const auto *beat = std::get_if<status_beat>(&msg.body)) {
             p.beat = *beat;
             p.formed = h.view;

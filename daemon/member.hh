@@ -47,6 +47,8 @@ public:
     /* Is it one of another member's? */
     bool has_address(const cluster::endpoint &from) const;
     void on_control(const vsr::message &msg, const cluster::endpoint &from);
+    /* Control messages of another version than ours: said in status. */
+    void on_other_version(uint8_t version, const cluster::endpoint &from);
     void on_notice(const cluster::notice &n, const cluster::endpoint &from);
     /* LINK and FETCH of a caller whose group is ours. */
     void on_caller(cluster::caller who);
@@ -86,6 +88,8 @@ private:
     std::vector<cluster::route> routes(slot_t peer) const;
     bool is_peer_address(slot_t peer, const cluster::endpoint &from, size_t *network) const;
     const std::string &peer_name(slot_t slot) const;
+    /* Of members whose harpd cannot be understood; empty: none. */
+    std::string other_versions() const;
 
     member_env env_;
     config::group_config group_;
@@ -117,6 +121,7 @@ private:
     struct peer_news {
         std::vector<std::optional<time_point_t>> heard; /* by network */
         std::optional<vsr::status_beat> beat;
+        std::optional<uint8_t> other_version; /* of its control messages, if not ours */
         view_t formed;
     };
     std::array<peer_news, vsr::member_count> peers_;

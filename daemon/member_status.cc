@@ -4,6 +4,7 @@
 
 #include "util/json.hh"
 #include "util/text.hh"
+#include "vsr/wire.hh"
 
 #include <chrono>
 #include <fmt/format.h>
@@ -40,6 +41,20 @@ json counters_of(const counters &c) {
 }
 
 } // namespace
+
+std::string group_member::other_versions() const {
+    std::string out;
+    for (uint8_t i = 0; i < member_count; i++) {
+        if (auto version = peers_[i].other_version) {
+            out += fmt::format("{}{}'s harpd speaks version {} of the control messages",
+                               out.empty() ? "" : ", ", peer_name(slot_t(i)), *version);
+        }
+    }
+    return out.empty() ? out
+                       : fmt::format("{}, this one version {}: give all members one version of "
+                                     "harp",
+                                     out, wire_version);
+}
 
 json group_member::status() const {
     time_point_t now = boottime_now();
@@ -93,6 +108,7 @@ json group_member::status() const {
                 {"why_not_serving", s.why_not_serving},
                 {"not_survived", s.not_survived},
                 {"advice", s.advice},
+                {"versions", other_versions()},
                 {"members", members},
                 {"refused", counters_of(core_->counts())}};
     out["refused"]["wrong_address"] = foreign_;

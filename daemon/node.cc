@@ -153,6 +153,11 @@ void node::on_datagram(const std::vector<uint8_t> &bytes, const cluster::endpoin
     }
     auto msg = decode(bytes);
     if (!msg) {
+        if (fault_of(msg.error()) == wire_fault::version) {
+            for (auto &[name, m] : groups_) {
+                m->on_other_version(version_of(bytes), from);
+            }
+        }
         if (malformed_++ % 1000 == 0) {
             log_warning("control port: {} from {} refused ({} so far)", msg.error().text,
                         from.to_string(), malformed_);

@@ -118,6 +118,7 @@ std::string group_block(const json &g) {
         }
     };
     say("not serving:", text_of(g, "why_not_serving"));
+    say("versions:", text_of(g, "versions"));
     say("service:", text_of(service, "state") == "on" ? text_of(service, "text") : "");
     say("trouble:", text_of(service, "trouble"));
     if (number_of(replica, "ring_size") != 0) {

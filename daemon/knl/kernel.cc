@@ -107,6 +107,7 @@ object_report report_of(const attributes &a) {
     r.needs_copy = a.get(HARP_A_MEDIA_FAILURE) != 0;
     r.gate_bound = a.get(HARP_A_GATE_BOUND) != 0;
     r.free_bytes = a.get(HARP_A_FREE_BYTES);
+    r.ring = a.get(HARP_A_RING_SIZE);
     return r;
 }
 

@@ -195,6 +195,24 @@ TEST_F(node_ports, datagrams_that_are_no_messages_are_counted_and_nothing_else) 
     EXPECT_TRUE(wait([&] { return group_status()["members"].at(0).contains("role"); }));
 }
 
+TEST_F(node_ports, a_member_of_another_version_is_named_until_it_speaks_ours) {
+    start();
+    ASSERT_TRUE(wait([&] { return group_status()["state"] == "outside"; }));
+    auto versions = [&] { return group_status()["versions"].get<std::string>(); };
+    auto other = encode(beat(0));
+    other[4] = 7;
+    say("127.0.8.99", other);
+    EXPECT_TRUE(wait([&] { return refused("malformed") == 1; }));
+    EXPECT_EQ(versions(), "") << "nobody's address";
+    say("127.0.8.1", other);
+    EXPECT_TRUE(wait([&] { return !versions().empty(); }));
+    EXPECT_EQ(versions(), fmt::format("m0's harpd speaks version 7 of the control messages, this "
+                                      "one version {}: give all members one version of harp",
+                                      wire_version));
+    say("127.0.8.1", encode(beat(0)));
+    EXPECT_TRUE(wait([&] { return versions().empty(); }));
+}
+
 TEST_F(node_ports, messages_of_another_group_lineage_epoch_or_address_are_counted_each) {
     start();
     ASSERT_TRUE(wait([&] { return group_status()["state"] == "outside"; }));

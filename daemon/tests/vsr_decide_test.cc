@@ -388,6 +388,45 @@ TEST(vsr_decide, a_witness_without_room_is_no_backup) {
     EXPECT_FALSE(decide(in).ok());
 }
 
+TEST(vsr_decide, a_backup_whose_region_is_smaller_than_the_primarys_is_passed_over) {
+    auto log = log_of(10, {{4, 1}});
+    auto p = vote_of(p_slot, 4, log);
+    auto b = vote_of(b_slot, 4, log);
+    auto w = vote_of(w_slot, 0, {});
+    p.what.ring = 16 << 20;
+    b.what.ring = 8 << 20;
+    std::string passed_over;
+    auto r = decide(input({p, b, w}), &passed_over);
+    ASSERT_TRUE(r.ok());
+    EXPECT_EQ(r->record.primary.slot, p_slot);
+    EXPECT_EQ(r->record.backup.slot, w_slot);
+    EXPECT_EQ(passed_over,
+              "bravo: its log region holds 8.0 MiB, expected at least alfa's 16.0 MiB");
+    auto two = decide(input({p, b}));
+    ASSERT_FALSE(two.ok());
+    EXPECT_EQ(two.error().text,
+              "bravo: its log region holds 8.0 MiB, expected at least alfa's 16.0 MiB");
+    auto turned = input({p, b});
+    turned.prefer = b_slot;
+    EXPECT_TRUE(decide(turned).ok()) << "the larger one backs the smaller one up";
+    b.what.ring = (16 << 20) - 4096;
+    EXPECT_FALSE(decide(input({p, b})).ok()) << "less by the unit that HELLO tells it in";
+    b.what.ring = 0;
+    EXPECT_TRUE(decide(input({p, b})).ok()) << "not told";
+}
+
+TEST(vsr_decide, the_first_view_says_which_region_is_too_small) {
+    auto p = vote_of(p_slot, 0, log_of(0, {}));
+    auto b = vote_of(b_slot, 0, log_of(0, {}));
+    p.what.ring = b.what.ring = 8 << 20;
+    EXPECT_TRUE(decide(input({p, b})).ok());
+    p.what.ring = 64 << 20;
+    auto r = decide(input({p, b}));
+    ASSERT_FALSE(r.ok());
+    EXPECT_EQ(r.error().text,
+              "bravo: its log region holds 8.0 MiB, expected at least alfa's 64.0 MiB");
+}
+
 TEST(vsr_decide, a_member_that_died_of_a_record_may_back_up_but_not_serve) {
     auto p = vote_of(p_slot, 4, log_of(50, {{4, 1}}));
     p.what.poisoned = true;

@@ -2,9 +2,13 @@
 /* Control messages as bytes: what is written is read, and nothing else is. */
 #include "vsr/wire.hh"
 
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <gtest/gtest.h>
-
+#include <iterator>
 #include <random>
+#include <set>
 
 namespace harp::vsr::test {
 
@@ -54,6 +58,7 @@ std::vector<message> one_of_each() {
     a.lb = index_t(7);
     a.ap = index_t(80);
     a.free_bytes = 1ULL << 40;
+    a.ring = 64 << 20;
     start s;
     s.record = some_view();
     s.donor = slot_t(1);
@@ -157,7 +162,7 @@ TEST(vsr_wire, each_fault_has_its_name) {
     bad[0] ^= 1;
     EXPECT_EQ(fault(bad), wire_fault::magic);
     bad = good;
-    bad[4] = 2;
+    bad[4] = wire_version + 1;
     EXPECT_EQ(fault(bad), wire_fault::version);
     bad = good;
     bad[5] = 0;
@@ -234,6 +239,36 @@ TEST(vsr_wire, the_largest_small_message_fits_its_bound) {
     EXPECT_LE(encode(with(a)).size(), wire_small_max);
 }
 
+/* Else the fuzzer would only ever see the first check fail. */
+TEST(vsr_wire, the_fuzzers_seeds_are_messages_of_this_version) {
+    const char *top = getenv("HARP_TOP");
+    if (top == nullptr) {
+        GTEST_SKIP() << "make check tells where the sources are";
+    }
+    std::set<size_t> kinds;
+    for (const auto &seed : std::filesystem::directory_iterator(
+                 std::string(top) + "/daemon/fuzz/corpus/fuzz_control")) {
+        std::ifstream file(seed.path(), std::ios::binary);
+        std::vector<uint8_t> bytes{std::istreambuf_iterator<char>(file), {}};
+        ASSERT_GT(bytes.size(), wire_header_bytes);
+        ASSERT_EQ(bytes[0] & 1, 1) << "length and checksum are the fuzzer's to make";
+        bytes.erase(bytes.begin());
+        auto put32 = [&](size_t at, uint32_t value) {
+            for (size_t i = 0; i < 4; ++i) {
+                bytes[at + i] = static_cast<uint8_t>(value >> (8 * i));
+            }
+        };
+        put32(8, static_cast<uint32_t>(bytes.size() - wire_header_bytes));
+        put32(64, 0);
+        std::span<const uint8_t> all(bytes);
+        put32(64, crc32c(all.subspan(wire_header_bytes), crc32c(all.first(wire_header_bytes))));
+        auto msg = decode(bytes);
+        ASSERT_TRUE(msg.ok()) << seed.path() << ": " << msg.error().text;
+        kinds.insert(msg->body.index());
+    }
+    EXPECT_EQ(kinds.size(), std::variant_size_v<message_body>);
+}
+
 TEST(vsr_wire, random_bytes_never_decode) {
     std::mt19937_64 rng(7);
     for (int i = 0; i < 20000; ++i) {
@@ -242,7 +277,7 @@ TEST(vsr_wire, random_bytes_never_decode) {
             b = static_cast<uint8_t>(rng());
         }
         if (bytes.size() >= 6 && i % 2 == 0) {
-            const uint8_t head[] = {0x48, 0x41, 0x52, 0x43, 1};
+            const uint8_t head[] = {0x48, 0x41, 0x52, 0x43, wire_version};
             std::copy(std::begin(head), std::end(head), bytes.begin());
             bytes[5] = static_cast<uint8_t>(1 + rng() % 9);
         }

@@ -185,7 +185,7 @@ private:
     void own_fence_done(const fence_op &op, const command_done &done);
     void collect();
     void try_decide(bool last_chance);
-    void send_start(const start &what);
+    void send_start(const start &what, const std::string &passed_over);
     void proposal_failed(std::string why);
     void hear(const message_header &h, const agree &a);
     void hear(const message_header &h, const nack &n);

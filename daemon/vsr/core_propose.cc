@@ -180,9 +180,10 @@ void core::impl::try_decide(bool last_chance) {
     in.space_min = cfg_.space_min;
     in.allow_return = cfg_.allow_return;
     in.broken = cfg_.broken;
-    auto decided = decide(in);
+    std::string passed_over;
+    auto decided = decide(in, &passed_over);
     if (decided) {
-        send_start(*decided);
+        send_start(*decided, passed_over);
     } else if (last_chance || p.votes.size() == member_count) {
         proposal_failed(p.votes.size() < 2 && !p.failure.empty() ? p.failure
                                                                  : decided.error().text);
@@ -190,7 +191,7 @@ void core::impl::try_decide(bool last_chance) {
 }
 
 /* One decision per view number: a coordinator that restarts has forgotten it. */
-void core::impl::send_start(const start &what) {
+void core::impl::send_start(const start &what, const std::string &passed_over) {
     start_op op;
     op.what = what;
     op.until = now_ + cfg_.times.window + cfg_.times.start_limit;
@@ -203,9 +204,10 @@ void core::impl::send_start(const start &what) {
     }
     start_ = op;
     note_line(note::level::info,
-              fmt::format("starts view {}: {} with {}, log to {}", what.record.view.value(),
+              fmt::format("starts view {}: {} with {}, log to {}{}{}", what.record.view.value(),
                           who(what.record.primary.slot).name, who(what.record.backup.slot).name,
-                          what.record.s.value()));
+                          what.record.s.value(), passed_over.empty() ? "" : "; passed over ",
+                          passed_over));
     if (what.record.has(cfg_.self)) {
         adopt(what);
     } else {

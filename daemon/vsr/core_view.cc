@@ -128,6 +128,7 @@ agree core::impl::make_agree(const object_report &report) const {
     a.lb = report.lb;
     a.ap = report.ap;
     a.free_bytes = report.free_bytes;
+    a.ring = report.ring;
     return a;
 }
 

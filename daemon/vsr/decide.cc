@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 #include "vsr/decide.hh"
 
+#include "linux/harp_wire.h"
+#include "util/text.hh"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -103,6 +106,21 @@ std::string names_of_formed(const decide_input &in, view_t formed) {
     return "members not heard";
 }
 
+/*
+ * A backup must be able to hold whatever its primary keeps: the replica of a primary
+ * refuses the HELLO of a smaller ring, and the view would never serve.
+ */
+std::string ring_too_small(const decide_input &in, const vote &backup, slot_t primary) {
+    const uint64_t its = backup.what.ring;
+    const uint64_t needed = vote_of(in, primary)->what.ring;
+    const uint64_t unit = HARP_WIRE_RING_UNIT; /* what HELLO tells and is judged by */
+    if (its == 0 || needed == 0 || its / unit >= needed / unit) {
+        return {};
+    }
+    return fmt::format("its log region holds {}, expected at least {}'s {}", format_size(its),
+                       who(in, primary).name, format_size(needed));
+}
+
 /* Intact, formed = F, longest; a tie goes to the coming primary. */
 const vote *choose_donor(const decide_input &in, view_t formed) {
     const vote *donor = nullptr;
@@ -130,8 +148,10 @@ struct choice {
     std::string refused; /* why members were passed over, for a person */
 
     void refuse(const vote &v, std::string_view why) {
-        refused += fmt::format("{}{}: {}", refused.empty() ? "" : "; ", who(in, v.member).name,
-                               why);
+        auto text = fmt::format("{}: {}", who(in, v.member).name, why);
+        if (refused.find(text) == std::string::npos) {
+            refused += (refused.empty() ? "" : "; ") + text;
+        }
     }
 
     bool eligible(const vote &v, bool as_primary) {
@@ -194,6 +214,10 @@ struct choice {
         }
         bool witness_fits = witness && witness->what.free_bytes >= in.space_min;
         bool data_fits = data && eligible(*data, false);
+        if (auto why = data_fits ? ring_too_small(in, *data, primary) : ""; !why.empty()) {
+            refuse(*data, why);
+            data_fits = false;
+        }
         if (data_fits && !(witness_fits && in.avoid_backup == data->member)) {
             return data->member;
         }
@@ -242,12 +266,15 @@ result<start> decide_first(const decide_input &in) {
     }
     choice c{in, *donor, {donor->what.log, {}}, index_t(), false, {}};
     auto order = primary_order(in);
+    if (auto why = ring_too_small(in, *vote_of(in, order[1]), order[0]); !why.empty()) {
+        return fail(EINVAL, fmt::format("{}: {}", who(in, order[1]).name, why));
+    }
     return make_start(in, c, order[0], order[1]);
 }
 
 } // namespace
 
-result<start> decide(const decide_input &in) {
+result<start> decide(const decide_input &in, std::string *passed_over) {
     if (in.votes.size() < 2) {
         return fail(EAGAIN, "only one member agrees");
     }
@@ -280,6 +307,9 @@ result<start> decide(const decide_input &in) {
         auto primary = c.pick_primary();
         auto backup = primary ? c.pick_backup(*primary) : std::nullopt;
         if (primary && backup) {
+            if (passed_over) {
+                *passed_over = c.refused;
+            }
             return make_start(in, c, *primary, *backup);
         }
     }

@@ -31,7 +31,8 @@ struct decide_input {
     broken_rule broken = broken_rule::none;
 };
 
-result<start> decide(const decide_input &in);
+/* @passed_over: who could not be what it was made for, and why; empty: nobody. */
+result<start> decide(const decide_input &in, std::string *passed_over = nullptr);
 
 /* AGREE of a member that was in no view ever: its log is empty by definition. */
 bool never_formed(const agree &a);

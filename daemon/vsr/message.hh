@@ -46,6 +46,7 @@ struct agree {
     index_t lb;
     index_t ap;
     uint64_t free_bytes = 0;
+    uint64_t ring = 0; /* bytes for records in its region; 0: a witness */
 
     bool operator==(const agree &) const = default;
 };

@@ -163,6 +163,7 @@ struct object_report {
     bool gate_bound = false;
     uint64_t free_bytes = 0;
     uint64_t free_inodes = 0;
+    uint64_t ring = 0; /* bytes for records in the region; 0: not told */
 
     bool operator==(const object_report &) const = default;
 };

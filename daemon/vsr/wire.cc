@@ -234,6 +234,7 @@ void put(writer &w, const agree &a) {
     w.put(a.lb);
     w.put(a.ap);
     w.number<uint64_t>(a.free_bytes);
+    w.number<uint64_t>(a.ring);
 }
 void get(reader &r, agree &a) {
     a.formed = r.get<view_t>();
@@ -248,6 +249,7 @@ void get(reader &r, agree &a) {
     a.lb = r.get<index_t>();
     a.ap = r.get<index_t>();
     a.free_bytes = r.number<uint64_t>();
+    a.ring = r.number<uint64_t>();
 }
 
 void put(writer &w, const nack &n) {
@@ -382,6 +384,7 @@ message_body empty_body(size_t which, std::index_sequence<I...>) {
     return body;
 }
 
+constexpr size_t version_at = 4;
 constexpr size_t body_kinds = std::variant_size_v<message_body>;
 constexpr size_t records_type = body_kinds; /* RECS is the last one */
 
@@ -442,6 +445,10 @@ std::vector<uint8_t> encode(const message &msg) {
     patch(8, static_cast<uint32_t>(out.size() - wire_header_bytes));
     patch(64, crc_of(out));
     return out;
+}
+
+uint8_t version_of(std::span<const uint8_t> bytes) {
+    return bytes[version_at];
 }
 
 result<size_t> message_bytes(std::span<const uint8_t> header) {

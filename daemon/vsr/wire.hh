@@ -33,7 +33,7 @@
 namespace harp::vsr {
 
 inline constexpr size_t wire_header_bytes = 72;
-inline constexpr uint8_t wire_version = 1;
+inline constexpr uint8_t wire_version = 2;
 /* The largest body: RECS with a whole batch. Every other one fits wire_small_max. */
 inline constexpr size_t wire_small_max = 16 * 1024;
 inline constexpr size_t wire_body_max = HARP_WIRE_BATCH_MAX + 256;
@@ -55,6 +55,9 @@ std::string_view to_string(wire_fault fault);
 
 std::vector<uint8_t> encode(const message &msg);
 result<message> decode(std::span<const uint8_t> bytes);
+
+/* Of bytes refused for their version, which has its place in every one. */
+uint8_t version_of(std::span<const uint8_t> bytes);
 
 /*
  * For a stream: how long is the message that begins here, header included?
