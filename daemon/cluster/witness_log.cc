@@ -19,6 +19,7 @@ namespace {
 constexpr size_t extra_off = 512;
 constexpr size_t view_max = sizeof(harp_sec_view) + HARP_VOIDS_MAX * sizeof(__le64);
 constexpr uint32_t extra_magic = 0x58574148; /* "HAWX" */
+constexpr uint32_t extra_unsynced = 1;       /* flags: log_header::unsynced */
 
 /* Beside struct harp_region_hdr; @crc covers this with @crc zero, then the header's crc. */
 struct extra {
@@ -28,7 +29,7 @@ struct extra {
     __le64 fsynced;
     uint8_t view[view_max];
     __le32 crc;
-    __le32 reserved;
+    __le32 flags;
 };
 
 struct header_copy {
@@ -139,6 +140,7 @@ std::optional<loaded> load_copy(int fd, int copy, uint64_t size, std::string &wh
     p.header.anchor_view = view_t(le64_to_cpu(r.anchor_view));
     p.header.wm = index_t(le64_to_cpu(r.wm));
     p.header.view = view_from(out.raw.more);
+    p.header.unsynced = (le32_to_cpu(out.raw.more.flags) & extra_unsynced) != 0;
     p.anchor_crc = le32_to_cpu(r.anchor_crc);
     p.seq = le64_to_cpu(r.seq);
     p.file_size = le64_to_cpu(r.region_size);
@@ -295,6 +297,7 @@ result<void> witness_log::write_header_locked() {
     h.more.magic = cpu_to_le32(extra_magic);
     memcpy(h.more.boot_id, boot_.data(), std::min(boot_.size(), sizeof(h.more.boot_id) - 1));
     h.more.fsynced = cpu_to_le64(fsynced_.value());
+    h.more.flags = cpu_to_le32(header_.unsynced ? extra_unsynced : 0);
     if (header_.view) {
         auto bytes = knl::encode_view(*header_.view);
         h.more.view_len = cpu_to_le32(static_cast<uint32_t>(bytes.size()));
@@ -304,11 +307,35 @@ result<void> witness_log::write_header_locked() {
     return write_all(fd_.get(), &h, sizeof(h), (seq_ & 1) * HARP_REGION_HDR_STRIDE);
 }
 
+/*
+ * A wm may go back with the power, together with the records it stood for. The rest of
+ * what intact is judged by may not; and what takes trust away is in both copies, for a
+ * torn write of a later header falls back to the other one.
+ */
 result<void> witness_log::store_header(const log_header &header) {
-    std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
+    const bool lowers = header.unsynced > header_.unsynced || header.complete < header_.complete ||
+                        !kept_;
+    const bool durable = lowers || header.formed != header_.formed ||
+                         header.complete != header_.complete || header.unsynced != header_.unsynced;
     header_ = header;
     dirty_ = true;
-    return write_header_locked();
+    if (!durable) {
+        return write_header_locked();
+    }
+    kept_ = false;
+    for (int copies = lowers ? 2 : 1; copies > 0; copies--) {
+        if (auto r = write_header_locked(); !r) {
+            return r;
+        }
+        lock.unlock();
+        if (fdatasync(fd_.get()) < 0) {
+            return fail_errno("witness log: fdatasync");
+        }
+        lock.lock();
+    }
+    kept_ = true;
+    return {};
 }
 
 /* The end mark, where the next record goes. */

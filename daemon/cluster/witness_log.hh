@@ -3,8 +3,9 @@
  * The witness's log: one preallocated file, laid out like a log region
  * (harp_region.h), except that records never wrap (a promoted witness discards
  * nothing, rule D2) and that each header copy is followed, at +512, by what a file must
- * know beside: the boot it was written in, what of it was fsynced, and the VIEW record
- * of `formed`.
+ * know beside: the boot it was written in, what of it was fsynced, whether records may
+ * have been acknowledged that were not (log_header::unsynced), and the VIEW record of
+ * `formed`.
  *
  * A record counts as stored when write(2) has returned: it then outlives this
  * process. sync() makes it outlive the machine. Both keep their order by themselves: a
@@ -93,6 +94,7 @@ private:
     uint32_t top_crc_ = 0;
     std::vector<uint64_t> offsets_; /* of base .. top, and the end */
     bool dirty_ = false;
+    bool kept_ = false; /* header_ but for wm and base survives a power cut */
 };
 
 /* The newer good header of a witness file; for harpctl log show. */

@@ -5,6 +5,8 @@
 #include "cluster/witness_log.hh"
 #include "codec.h"
 #include "ctl/log_show.hh"
+#include "test_disk.hh"
+#include "vsr/object.hh"
 
 #include <cstring>
 #include <fcntl.h>
@@ -29,7 +31,25 @@ protected:
         id.self = slot_t(2);
         log = reopen("boot-1");
     }
-    void TearDown() override { std::filesystem::remove(path); }
+    void TearDown() override {
+        test_disk::on_fdatasync = {};
+        std::filesystem::remove(path);
+        std::filesystem::remove(path + ".disk");
+    }
+    /* From here on a power cut leaves what was there at the last fdatasync. */
+    void keep_only_what_is_synced() {
+        test_disk::on_fdatasync = [this](int) {
+            std::filesystem::copy_file(path, path + ".disk",
+                                       std::filesystem::copy_options::overwrite_existing);
+            return 0;
+        };
+        test_disk::on_fdatasync(-1);
+    }
+    void cut_power() {
+        log.reset();
+        std::filesystem::rename(path + ".disk", path);
+        log = reopen("boot-2");
+    }
 
     std::unique_ptr<witness_log> reopen(const std::string &boot) {
         auto r = witness_log::open(path, 16u << 20, id, boot);
@@ -120,6 +140,68 @@ TEST_F(witness_log_test, another_boot_is_seen_and_only_what_was_synced_counts) {
     EXPECT_FALSE(found.same_boot);
     EXPECT_EQ(found.fsynced, index_t(5));
     EXPECT_LT(found.fsynced, found.header.wm);
+}
+
+/*
+ * Acknowledged records that were not synced go back with the power, and so does the
+ * watermark: what is left looks whole, and must not be taken for it (finding 18).
+ */
+TEST_F(witness_log_test, a_power_cut_after_an_unsynced_ack_is_a_loss) {
+    object_config c;
+    c.self = id.self;
+    c.members[2] = {member_id(3), slot_t(2), member_kind::witness, "w"};
+    auto run = [&](object &o, uint64_t token, kernel_command_body body) {
+        o.execute({}, {token_t(token), std::move(body)});
+        auto events = o.take_events();
+        auto *done = events.empty() ? nullptr : std::get_if<command_done>(&events.back());
+        return done != nullptr && done->ok ? done->report : std::nullopt;
+    };
+    start what;
+    what.record = view(5, 0, 0);
+    {
+        object o(c, *log);
+        ASSERT_TRUE(run(o, 1, cmd_attach{incarnation_t(1), {}, {}, {}, {}}));
+        ASSERT_TRUE(run(o, 2, cmd_adopt{what, {}, index_t(1)}));
+        ASSERT_TRUE(log->sync().ok());
+        keep_only_what_is_synced();
+        ASSERT_TRUE(run(o, 3, cmd_enter{what.record, role::backup}));
+        link_records rec;
+        rec.sender = what.record.primary.slot;
+        rec.inc = what.record.primary.inc;
+        rec.view = what.record.view;
+        rec.prev = {index_t(1), rec.view};
+        rec.last = index_t(2);
+        rec.starts = {{rec.view, index_t(2)}};
+        ASSERT_TRUE(o.accept({}, rec).ok());
+        auto bytes = noop();
+        ASSERT_TRUE(log->append(bytes.data(), bytes.size()).ok());
+        auto ack = o.stored({}, rec.last);
+        ASSERT_TRUE(ack && ack->n == rec.last);
+    }
+    cut_power();
+    object again(c, *log);
+    auto report = run(again, 1, cmd_attach{incarnation_t(2), view_t(5), view_t(5), {}, {}});
+    ASSERT_TRUE(report);
+    EXPECT_EQ(report->log.top, index_t(1)) << "the record was not synced";
+    EXPECT_FALSE(report->intact);
+}
+
+/* A torn write of the newest header falls back to the other copy. */
+TEST_F(witness_log_test, both_headers_say_what_is_not_to_be_trusted) {
+    ASSERT_TRUE(log->restart_at(index_t(1), {}).ok());
+    adopt(6, 0, 0);
+    ASSERT_TRUE(log->sync().ok());
+    keep_only_what_is_synced();
+    header.unsynced = true;
+    ASSERT_TRUE(log->store_header(header).ok());
+    for (uint64_t copy : {0, HARP_REGION_HDR_STRIDE}) {
+        std::filesystem::copy_file(path + ".disk", path,
+                                   std::filesystem::copy_options::overwrite_existing);
+        scribble(copy + 16);
+        auto found = reopen("boot-2")->inspect();
+        ASSERT_TRUE(found.valid);
+        EXPECT_TRUE(found.header.unsynced) << "copy at " << copy << " is torn";
+    }
 }
 
 TEST_F(witness_log_test, a_cut_suffix_is_never_walked_again) {
