@@ -4,9 +4,10 @@
  *
  *   VFS side     super.c params.c inode.c namei.c dir.c file.c xattr.c export.c op.c
  *		  decides outcomes under the VFS's locks, makes records, waits.
- *   data plane   replica.c commit.c link.c lease.c gate.c netlink.c log.c codec.c
+ *   data plane   replica.c commit.c link.c link_rx.c lease.c gate.c netlink.c
+ *		  log.c log_open.c region.c codec.c
  *		  logs, ships, commits; role, fence, lease; knows no file system.
- *   lower side   lower.c node.c rows.c apply.c sync.c space.c
+ *   lower side   lower.c node.c dirindex.c rows.c entry.c apply.c sync.c space.c
  *		  applies records to the lower; knows no harp inode, takes no harp
  *		  VFS lock.
  *
@@ -73,7 +74,7 @@ struct harp_replica {
 	struct harp_region_spec region;
 	struct harp_log_found found;
 
-	/* Object state (protocol, "Object"). */
+	/* Object state (protocol.rst, "State"). */
 	spinlock_t lock;
 	enum harp_role role;
 	u8 peer;				/* partner's slot in the view */
