@@ -24,7 +24,7 @@ public:
     virtual ~service_port() = default;
     virtual void start(std::vector<net::connection> clients, done_fn done) = 0;
     /*
-     * Order of giving up (brief section 5): link down, release, nfsd; the mounts stay.
+     * Order of giving up (design.rst): link down, release, nfsd; the mounts stay.
      * @handing_over: the member is primary yet, and what waits gets its answer.
      */
     virtual void stop(bool handing_over, done_fn done) = 0;

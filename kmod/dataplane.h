@@ -39,7 +39,7 @@ struct sk_buff;
  *
  * The rest is protected by replica.lock.
  *
- * @intact: the region's half of "intact" (protocol, Region header)
+ * @intact: the region's half of "intact" (protocol.rst, "State")
  * @filling: backup without the records up to s + 1 yet: the primary sends them
  * @expect: section of the VIEW record that must come at s + 1
  * @started: the backup's first ACK >= s + 1 has come (N3)

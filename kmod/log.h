@@ -39,7 +39,7 @@ struct harp_region_spec {
 };
 
 /**
- * struct harp_log_found - what opening a region found (protocol, "intact")
+ * struct harp_log_found - what opening a region found (protocol.rst, "State")
  * @fresh: no valid header of any group: never formatted
  * @valid: header valid and group, member, lineage ours
  * @complete: header says the whole log of @formed is here

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * One modification on its way from decision to answer (brief section 4,
- * "Intercepting a modification"): collects the inodes it touches, takes their
- * decided attributes, gives it a time, fills the record with the attributes after
- * it, appends, and makes them the decided ones.
+ * One modification on its way from decision to answer (design.rst, "The life of a
+ * modification"): collects the inodes it touches, takes their decided attributes,
+ * gives it a time, fills the record with the attributes after it, appends, and makes
+ * them the decided ones.
  */
 #include <linux/in.h>
 #include <linux/in6.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Finding and mapping a log's memory (brief section 4, "The log region"). Nothing is
+ * Finding and mapping a log's memory (protocol.rst, "The log region"). Nothing is
  * ever mapped that the kernel or another log uses: what is there would be lost.
  */
 #include <linux/io.h>

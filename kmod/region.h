@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The memory that a log lives in: finding it, mapping it, and storing to it so that
- * the stores reach memory. A warm reset drops the processor's caches (brief section
- * 4), so an ordinary store has not happened yet.
+ * the stores reach memory. A warm reset drops the processor's caches, so an ordinary
+ * store has not happened yet (kernel-notes 15).
  */
 #ifndef HARP_REGION_H
 #define HARP_REGION_H

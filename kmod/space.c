@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Space is an outcome too (brief section 4): it is refused before a record is made, by
+ * Space is an outcome too: it is refused before a record is made, by
  * a pessimistic count against both copies, so that a committed record can always be
  * applied. What the count misses is what the reserve is for, a file that is given up
  * when applying finds no room; until it is whole again the group refuses to grow.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A member's disk state (protocol, "Disk"): DIR/state.0 and DIR/state.1, the same
+ * A member's disk state (protocol.rst, "State"): DIR/state.0 and DIR/state.1, the same
  * content with one sequence number each. A store writes one copy, fsyncs it, and only
  * then the other, so that one of them is whole at any moment, and after a store
  * both carry it: a copy that rots later cannot take `agreed` backwards.

@@ -11,7 +11,7 @@
 
 namespace harp::net {
 
-/* The three namespaces of one group (brief §5). */
+/* The three namespaces of one group (design.rst, "A group's service"). */
 struct ns_files {
     std::string net, mnt, uts;
 

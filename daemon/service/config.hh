@@ -17,7 +17,7 @@ namespace harp::service {
 
 enum class mac_mode {
     group, /* a macvlan carrying the group's MAC: the MAC moves with the address */
-    own,   /* an ipvlan: the parent's own MAC, gratuitous ARP/NA alone (brief §5) */
+    own,   /* an ipvlan: the parent's own MAC, gratuitous ARP/NA alone */
 };
 
 enum class macvlan_mode {

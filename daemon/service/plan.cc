@@ -238,7 +238,7 @@ plan plan_start(const config &c, const start_args &args) {
 }
 
 /*
- * Brief §5: link down, release, exports flushed, threads stopped, namespace gone;
+ * As design.rst has it: link down, release, exports flushed, threads stopped, namespace gone;
  * every step is tried whatever became of the one before, but nfsd_stop: it takes
  * nfsd's global mutex and waits under it for each thread, so that it is done
  * only when nfsd_drain has seen all of them idle.
@@ -365,7 +365,7 @@ mount_flags split_mount_options(std::string_view options) {
 
 mount_flags lower_mount_options(const mount_args &args) {
     mount_flags out = split_mount_options(args.options);
-    /* atime is not logged; a disk's error must be seen (kernel-notes, LB) and not panic. */
+    /* atime is not logged; a disk's error must be seen (kernel-notes 3) and not panic. */
     out.flags |= MS_NOATIME;
     if (args.type == "ext4" && out.data.find("errors=") == std::string::npos) {
         out.data += fmt::format("{}errors=remount-ro", out.data.empty() ? "" : ",");

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * What is done, in which order, for how long at most: decided here, without
- * touching anything, and carried out by the agent step by step. The order is brief
- * §5's ("order of giving up") and kernel-notes 39–49a; tests hold it fast.
+ * touching anything, and carried out by the agent step by step. The order is that of
+ * design.rst, "A group's service", and kernel-notes 39–49a; tests hold it fast.
  */
 #pragma once
 

@@ -6,7 +6,7 @@
  * All real work happens in a child process, the agent (one per service; this
  * same program executed again), and every step there that can hang runs in a
  * child of its own with a deadline: a hanging nfsd, lower or mount never blocks
- * harpd's loop (brief §5). Calls return at once; the callback is called later, from
+ * harpd's loop. Calls return at once; the callback is called later, from
  * the sd-event loop, exactly once per call, never from within the call itself.
  *
  * Calls are carried out in the order made, except stop(): it cancels what has

@@ -113,7 +113,7 @@ TEST(service_plan, the_orders_that_matter) {
     EXPECT_LT(place(start, action::addresses), place(start, action::announce));
 
     const auto stop = plan_stop(golden(), {});
-    /* Protocol G3, brief §5. */
+    /* Protocol G3; design.rst, "A group's service". */
     EXPECT_LT(place(stop, action::link_down), place(stop, action::destroy_sockets));
     EXPECT_LT(place(stop, action::destroy_sockets), place(stop, action::release));
     EXPECT_LT(place(stop, action::release), place(stop, action::exports_flush));

@@ -43,7 +43,7 @@ private:
     Rep value_{};
 };
 
-/* v = 4n + the coordinator's slot (protocol, "Bounds"). */
+/* v = 4n + the coordinator's slot (protocol.rst, "State"). */
 using view_t = strong<struct view_tag>;
 /* A record's number in its group's log, from 1; 0 stands for "before the first". */
 using index_t = strong<struct index_tag>;

@@ -86,8 +86,8 @@ struct link_wanted {
 
 /*
  * What the group's service is to do. Serve: addresses up, ARP/NA, nfsd. Idempotent;
- * a primary that goes on in a new view is told again. Give up: brief section 5,
- * "Order of giving up". Drain: before a switchover, answered by service_drained.
+ * a primary that goes on in a new view is told again. Give up: design.rst, "A group's
+ * service". Drain: before a switchover, answered by service_drained.
  */
 struct service_serve {
     view_t view;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Control messages between the cores (protocol, "Messages", Control). Each goes
- * over every network there is; losing, doubling and reordering them is harmless.
+ * Control messages between the cores (protocol.rst, "Between harpds"). Each
+ * goes over every network there is; losing, doubling and reordering them is harmless.
  * wire.hh turns them into bytes.
  */
 #pragma once

@@ -114,10 +114,10 @@ struct seal_note {
 };
 
 /*
- * What harpd keeps on disk for a member, in two checksummed copies (protocol,
- * "Disk"). The disk says what a member may vote for; the region what it holds.
+ * What harpd keeps on disk for a member, in two checksummed copies (protocol.rst,
+ * "State"). The disk says what a member may vote for; the region what it holds.
  * `group create` writes formed = agreed = 0, inc = 0, no view, a lineage and an
- * epoch: see "First formation" in Documentation/protocol.rst.
+ * epoch; for the first view see V5.
  */
 struct disk_state {
     group_id group{};

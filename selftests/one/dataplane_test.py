@@ -903,7 +903,7 @@ def takeover() -> str:
             assert (rig.b.mnt / f"f{i}").read_bytes() == b"%d" % i * 100
         (rig.b.mnt / "new").write_bytes(b"by the new primary")
         assert not h.get(g, 0)["serving"] or h.get(g, 0)["lease_left_ms"] <= 0
-        # The old one gives up as brief 5 says.
+        # The old one gives up: leave, then release (protocol G3).
         h.verb("leave", g, 0)
         h.verb("release", g, 0)
         h.verb("leave", g, 1)

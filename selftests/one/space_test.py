@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
-"""A lower that is full: refused before it is logged, whichever copy it is (brief section 4).
+"""A lower that is full: refused before it is logged, whichever copy it is.
 
 The lower of one member is filled from beside harp. The other has room, so what
 refuses is the count of that one alone.

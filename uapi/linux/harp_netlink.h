@@ -103,7 +103,7 @@ enum harp_nl_attr {
 	HARP_A_PEER_AP,
 	HARP_A_PEER_LB,
 	HARP_A_PEER,		/* u8, slot */
-	HARP_A_INTACT,		/* u8: the log counts (protocol, "intact"), region's half */
+	HARP_A_INTACT,		/* u8: the log counts (protocol.rst, "State"), the region's half */
 	HARP_A_COMPLETE,	/* u8 */
 	HARP_A_MEDIA_FAILURE,	/* u8 */
 	HARP_A_LINK_UP,		/* u8 */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ((GPL-2.0 WITH Linux-syscall-note) OR BSD-3-Clause) */
 /*
  * The event record: a modification's outcome, complete enough to redo it
- * without looking at anything else (brief section 4, "The record").
+ * without looking at anything else (Documentation/protocol.rst, "The record").
  *
  * A record is a header followed by sections; everything is little endian, the
  * header and each section start at a multiple of 8, padding is zero. One codec
@@ -253,7 +253,7 @@ struct harp_sec_symlink {
 };
 
 /**
- * struct harp_sec_req - section HARP_SEC_REQ: who asked (brief section 4)
+ * struct harp_sec_req - section HARP_SEC_REQ: who asked
  * @sec: section header
  * @family: AF_INET or AF_INET6
  * @step: which modification within the request, from 0

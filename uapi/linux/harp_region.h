@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ((GPL-2.0 WITH Linux-syscall-note) OR BSD-3-Clause) */
 /*
  * The log region: memory outside the kernel's own allocation that keeps its
- * content over a soft reboot (brief section 4, "The log region").
+ * content over a soft reboot (Documentation/protocol.rst, "The log region").
  *
  *	offset 0	header copy 0	(HARP_REGION_HDR_STRIDE bytes)
  *	offset 4096	header copy 1

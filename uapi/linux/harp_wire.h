@@ -7,7 +7,7 @@
  *
  * Checked in this order, refused and counted on mismatch: magic, version, len,
  * crc, group, lineage, epoch, sender, inc, view. A lower view is refused, a
- * higher one told to harpd (protocol, "Messages").
+ * higher one told to harpd (protocol.rst, "The record link").
  */
 #ifndef _UAPI_LINUX_HARP_WIRE_H
 #define _UAPI_LINUX_HARP_WIRE_H
