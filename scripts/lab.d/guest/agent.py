@@ -38,11 +38,15 @@ class session:
         self.pidfd = -1
         self.stdin = -1
         self.tty = False
+        self.cgroup = -1
         self.outputs: dict[int, bytes] = {}
         self.pending = b""
 
     def send(self, kind: bytes, body: bytes = b"") -> None:
         data = kind + struct.pack(">I", len(body)) + body
+        self.put(data)
+
+    def put(self, data: bytes) -> None:
         while data:
             data = data[os.write(self.fd, data):]
 
@@ -63,7 +67,7 @@ class session:
             self.fill()
         end = at + len(MAGIC) + 8
         greeting, self.buf = self.buf[at:end], self.buf[end:]
-        os.write(self.fd, greeting)
+        self.put(greeting)
         with open("/proc/sys/kernel/random/boot_id", "rb") as file:
             self.send(b"B", file.read().strip())
 
@@ -104,6 +108,8 @@ class session:
     def child(self, request: dict, ends: tuple) -> None:
         try:
             os.setsid()
+            if self.cgroup >= 0:
+                os.write(self.cgroup, b"0")
             for number, fd in enumerate(ends):
                 os.dup2(fd, number)
             if self.tty:
@@ -262,4 +268,5 @@ def main() -> None:
         os.wait()
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -9,8 +9,13 @@ import signal
 import sys
 from pathlib import Path
 
-from . import commands, stock, up
+from . import commands, kernel, stock, up
 from .util import LabError, ROOT
+
+
+KERNELS = {"qemu": tuple(stock.RELEASES), "uml": tuple(kernel.CONFIGS)[::-1]}
+ONE_KERNEL = ("A lab with --backend uml has one kernel, so there it takes all "
+              "nodes, and must be told --all.")
 
 
 def _usage(p: argparse.ArgumentParser, tail: str) -> str:
@@ -84,7 +89,7 @@ def _add_kmod(sub: argparse._SubParsersAction) -> None:
 
 
 def _images(args: argparse.Namespace) -> int:
-    from . import image, kernel
+    from . import image
     for what in args.what or ["base", "uml-debug"]:
         if what == "base":
             print(image.base_image())
@@ -114,9 +119,14 @@ def _lab_options(p: argparse.ArgumentParser) -> None:
 
 def _up_options(args: argparse.Namespace, tie: int) -> up.UpOptions:
     nodes = [n for n in (args.nodes or "").split(",") if n]
-    return up.UpOptions(args.name, args.dir, args.profile, args.kernel, nodes,
-                        not args.no_module, not args.no_stage, tie,
-                        args.timeout)
+    kinds = KERNELS[args.backend]
+    kernel = args.kernel or kinds[0]
+    if kernel not in kinds:
+        raise LabError(f"the back end {args.backend} has no kernel "
+                       f"'{kernel}': there are {', '.join(kinds)}")
+    return up.UpOptions(args.name, args.dir, args.profile, args.backend,
+                        kernel, nodes, not args.no_module, not args.no_stage,
+                        tie, args.timeout)
 
 
 def _up(args: argparse.Namespace) -> int:
@@ -138,8 +148,15 @@ def _add_up_options(p: argparse.ArgumentParser) -> None:
                    "a file")
     p.add_argument("--nodes", metavar="A,B", help="only these nodes of the "
                    "profile")
-    p.add_argument("--kernel", choices=tuple(stock.RELEASES), default="6.1",
-                   help="Debian's stock kernel (default 6.1)")
+    p.add_argument("--backend", choices=tuple(KERNELS), default="qemu",
+                   help="qemu: a machine for each node, with Debian's stock "
+                   "kernel (default); uml: one User Mode Linux kernel, in "
+                   "which each node has namespaces and a root of its own, "
+                   "without systemd: up in seconds, with every checker on, "
+                   "but panics, resets and power cuts take all nodes")
+    p.add_argument("--kernel", metavar="KERNEL",
+                   help="qemu: 6.1 (default) or 6.12; uml: debug (default) "
+                   "or plain")
     p.add_argument("--no-module", action="store_true",
                    help="do not build and install harp.ko")
     p.add_argument("--no-stage", action="store_true",
@@ -149,8 +166,9 @@ def _add_up_options(p: argparse.ArgumentParser) -> None:
 
 
 def _add_lifecycle(sub: argparse._SubParsersAction) -> None:
-    p = sub.add_parser("up", help="start a lab of QEMU machines",
-                       description="Starts the machines and returns once all "
+    p = sub.add_parser("up", help="start a lab of QEMU machines, or of nodes "
+                       "in one kernel",
+                       description="Starts the nodes and returns once all "
                        "are up. They run until `down`.")
     _add_up_options(p)
     p.add_argument("--tie", type=int, default=0, metavar="PID",
@@ -219,22 +237,25 @@ def _add_faults(sub: argparse._SubParsersAction) -> None:
     p = sub.add_parser("crash", help="make a node's kernel panic",
                        description="Returns when the panic is on the node's "
                        "console and prints one line of JSON with its time. "
-                       "The node then reboots by itself, its memory kept.")
+                       "The node then reboots by itself, its memory kept. "
+                       + ONE_KERNEL + " It does not come back by itself.")
     _lab_options(p)
+    p.add_argument("--all", action="store_true", help="every node")
     p.add_argument("--nmi", action="store_true",
                    help="by an interrupt from outside: needs no answering "
                    "node")
-    p.add_argument("node")
+    p.add_argument("node", nargs="?")
     p.set_defaults(run=commands.crash)
     for verb, run, text in (
             ("reset", commands.reset, "warm reset: memory is kept"),
             ("power-on", commands.power_on, "switch nodes on again")):
-        p = sub.add_parser(verb, help=text)
+        p = sub.add_parser(verb, help=text, description=ONE_KERNEL)
         _lab_options(p)
+        p.add_argument("--all", action="store_true", help="every node")
         p.add_argument("--wait", action="store_true",
                        help="until the nodes are up again")
         p.add_argument("--timeout", type=float, default=up.BOOT_TIMEOUT)
-        p.add_argument("node", nargs="+")
+        p.add_argument("node", nargs="*")
         p.set_defaults(run=run)
     p = sub.add_parser("wait", help="wait until nodes are up")
     _lab_options(p)
@@ -242,11 +263,15 @@ def _add_faults(sub: argparse._SubParsersAction) -> None:
     p.add_argument("node", nargs="*")
     p.set_defaults(run=commands.wait)
     p = sub.add_parser("power-cut", help="switch nodes off at once: memory "
-                       "is lost")
+                       "is lost", description=ONE_KERNEL)
     _lab_options(p)
-    p.add_argument("node", nargs="+")
+    p.add_argument("--all", action="store_true", help="every node")
+    p.add_argument("node", nargs="*")
     p.set_defaults(run=commands.power_cut)
-    p = sub.add_parser("pause", help="stop a node in its tracks")
+    p = sub.add_parser("pause", help="stop a node in its tracks",
+                       description="In a lab with --backend uml it stops the "
+                       "node's processes, and says that threads of the kernel "
+                       "go on.")
     _lab_options(p)
     how = p.add_mutually_exclusive_group()
     how.add_argument("--signal", action="store_true",

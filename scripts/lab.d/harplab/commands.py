@@ -31,10 +31,15 @@ def lab_of(args: argparse.Namespace) -> Lab:
     return machines.running(args.name, args.dir)
 
 
+def _session(lab: Lab, name: str, timeout: float = ANSWER_TIMEOUT
+             ) -> contextlib.AbstractContextManager[Session]:
+    return _channel(lab, lab.node(name).name, timeout)
+
+
 @contextlib.contextmanager
-def _session(lab: Lab, name: str,
+def _channel(lab: Lab, name: str,
              timeout: float = ANSWER_TIMEOUT) -> Iterator[Session]:
-    lab.node(name)
+    """To a node, or to the switch of a lab in one kernel."""
     session = Session(name, lab.ports(name), timeout)
     try:
         yield session
@@ -130,7 +135,11 @@ def pull(args: argparse.Namespace) -> int:
 
 
 def console(args: argparse.Namespace) -> int:
-    path = machines.lab_directory(args.name, args.dir) / f"{args.node}.console"
+    directory = machines.lab_directory(args.name, args.dir)
+    path = directory / f"{args.node}.console"
+    lab = machines.load(directory)
+    if lab and lab.backend == "uml":
+        path = lab.console(lab.node(args.node).name)
     if not path.exists():
         raise LabError(f"no console log of '{args.node}' in {path.parent}")
     with open(path, "rb") as log:
@@ -142,26 +151,64 @@ def console(args: argparse.Namespace) -> int:
             time.sleep(0.2)
 
 
+def _chosen(lab: Lab, args: argparse.Namespace) -> list[str]:
+    """The nodes a verb names, or all. In a lab of one kernel what a machine
+    would do by itself can only be done to all nodes, and that must be said."""
+    names = [args.node] if isinstance(args.node, str) else args.node or []
+    if args.all == bool(names):
+        raise LabError("name the nodes, or say --all")
+    for name in names:
+        lab.node(name)
+    if lab.backend == "uml" and names:
+        raise LabError(
+            f"{names[0]} is in one kernel with all nodes of this lab, so "
+            f"{args.verb} can only take them all: say --all. For one machine "
+            f"of several use QEMU's back end (scripts/lab up); what one node "
+            f"can suffer here is partition and pause")
+    return names or list(lab.nodes)
+
+
 def crash(args: argparse.Namespace) -> int:
-    """Make a node's kernel panic; return once the panic is on its console."""
+    """Make kernels panic; return once the panic is on the console."""
     lab = lab_of(args)
-    log = lab.console(lab.node(args.node).name)
+    names = _chosen(lab, args)
+    if lab.backend == "uml":
+        if args.nmi:
+            raise LabError("User Mode Linux has no NMI: leave --nmi out")
+        names = [machines.SWITCH]  # one kernel: one panic
+    for name in names:
+        _crash(lab, name, args.nmi)
+    return 0
+
+
+def _crash(lab: Lab, name: str, nmi: bool) -> None:
+    log = lab.console(name)
     start = log.stat().st_size if log.exists() else 0
-    if args.nmi:
-        with qmp(lab, args.node) as talk:
+    if nmi:
+        with qmp(lab, name) as talk:
             asked = time.time()
             talk.do("inject-nmi")
     else:
-        with _session(lab, args.node) as session:
+        with _channel(lab, name) as session:
             asked = time.time()
             session.send(b"X", json.dumps({
                 "argv": ["sh", "-c", "echo c >/proc/sysrq-trigger"],
                 "env": {}}).encode())
-            _await_panic(log, start, args.node)
-    panicked = _await_panic(log, start, args.node)
-    print(json.dumps({"node": args.node, "asked": asked,
-                      "panicked": panicked}))
-    return 0
+            _await_panic(log, start, name)
+    panicked = _await_panic(log, start, name)
+    if lab.backend == "uml":
+        _await_end(lab)
+    node = "all" if lab.backend == "uml" else name
+    print(json.dumps({"node": node, "asked": asked, "panicked": panicked}))
+
+
+def _await_end(lab: Lab) -> None:
+    """A User Mode Linux kernel ends with its panic."""
+    deadline = time.monotonic() + 30
+    while any(keeper.ask(lab, "status").values()):
+        if time.monotonic() > deadline:
+            raise LabError("the kernel has panicked and does not end")
+        time.sleep(0.02)
 
 
 def _await_panic(log: Path, start: int, node: str) -> float:
@@ -179,30 +226,38 @@ def _await_panic(log: Path, start: int, node: str) -> float:
 
 def reset(args: argparse.Namespace) -> int:
     lab = lab_of(args)
-    for node in args.node:
-        lab.node(node)
+    names = _chosen(lab, args)
+    if lab.backend == "uml":
+        raise LabError("User Mode Linux has no reset that keeps memory: say "
+                       "power-cut --all, then power-on --all")
+    for node in names:
         with qmp(lab, node) as talk:
             talk.do("system_reset")
     if args.wait:
         # The agent of the boot that just ended may still answer for a moment:
         # what is asked for is systemd's word, and a reset machine has none.
-        up.wait_ready(lab, args.node, args.timeout)
+        up.wait_ready(lab, names, args.timeout)
     return 0
 
 
-def power_cut(args: argparse.Namespace) -> int:
+def _switch(args: argparse.Namespace) -> tuple[Lab, list[str]]:
     lab = lab_of(args)
-    for node in args.node:
-        keeper.ask(lab, "power-cut", node=node)
+    names = _chosen(lab, args)
+    # One kernel has one switch, whichever node is named.
+    for node in names[:1] if lab.backend == "uml" else names:
+        keeper.ask(lab, args.verb, node=node)
+    return lab, names
+
+
+def power_cut(args: argparse.Namespace) -> int:
+    _switch(args)
     return 0
 
 
 def power_on(args: argparse.Namespace) -> int:
-    lab = lab_of(args)
-    for node in args.node:
-        keeper.ask(lab, "power-on", node=node)
+    lab, names = _switch(args)
     if args.wait:
-        up.wait_ready(lab, args.node, args.timeout)
+        up.wait_ready(lab, names, args.timeout)
     return 0
 
 
@@ -225,10 +280,32 @@ def _qemu_pid(lab: Lab, node: str) -> int:
     raise LabError(f"{node} is not running")
 
 
+def _freeze(lab: Lab, node: str, wish: int) -> None:
+    """Stop a node's processes, or let them go on; return when it is so."""
+    group = f"/sys/fs/cgroup/{node}"
+    network.at_switch(lab, ["sh", "-c", f"echo {wish} >{group}/cgroup.freeze; "
+                            f"until grep -q 'frozen {wish}' "
+                            f"{group}/cgroup.events; do :; done"])
+
+
+def _frozen(lab: Lab) -> set[str]:
+    lines = network.at_switch(lab, [
+        "grep", "-H", "", *(f"/sys/fs/cgroup/{name}/cgroup.freeze"
+                            for name in lab.nodes)]).splitlines()
+    return {line.split("/")[4] for line in lines if line.endswith(":1")}
+
+
 def pause(args: argparse.Namespace) -> int:
     lab = lab_of(args)
     lab.node(args.node)
-    if args.qmp:
+    if lab.backend == "uml":
+        if args.qmp:
+            raise LabError("User Mode Linux has no QMP: leave --qmp out")
+        _freeze(lab, args.node, 1)
+        say(f"{args.node}: its processes stand still; the kernel is all "
+            f"nodes', so its threads for this one (nfsd, the module's) go on, "
+            f"and so does the clock")
+    elif args.qmp:
         with qmp(lab, args.node) as talk:
             talk.do("stop")
     else:
@@ -239,6 +316,9 @@ def pause(args: argparse.Namespace) -> int:
 def resume(args: argparse.Namespace) -> int:
     lab = lab_of(args)
     lab.node(args.node)
+    if lab.backend == "uml":
+        _freeze(lab, args.node, 0)
+        return 0
     os.kill(_qemu_pid(lab, args.node), signal.SIGCONT)
     with qmp(lab, args.node) as talk:
         if talk.do("query-status")["status"] == "paused":
@@ -272,7 +352,11 @@ def heal(args: argparse.Namespace) -> int:
 
 def netns(args: argparse.Namespace, argv: list[str]) -> int:
     """Run a command where the bridges are: captures, counters."""
-    command = network.inside(lab_of(args), argv)
+    lab = lab_of(args)
+    if lab.backend == "uml":
+        with _channel(lab, machines.SWITCH) as session:
+            return session.run(argv, output=_to_stdio)
+    command = network.inside(lab, argv)
     os.execvp(command[0], command)
 
 
@@ -283,6 +367,11 @@ def _node_state(lab: Lab, name: str, on: bool) -> dict:
              "mac": [lab.nodes[name].mac(net) for net in range(lab.networks)],
              "console": str(lab.console(name))}
     if not on:
+        return state
+    if lab.backend == "uml":
+        state["state"] = "running"
+        with contextlib.suppress(LabError), _session(lab, name, 2):
+            state["agent"] = True
         return state
     pid = _qemu_pid(lab, name)
     text = Path(f"/proc/{pid}/stat").read_text()
@@ -295,6 +384,14 @@ def _node_state(lab: Lab, name: str, on: bool) -> dict:
         with contextlib.suppress(LabError), _session(lab, name, 2):
             state["agent"] = True
     return state
+
+
+def _show_complaints(lab: Lab) -> None:
+    from . import uml
+    log = lab.console("")
+    if lines := uml.complaints(log):
+        say(f"the kernel complained (whole log: {log}):")
+        print("\n".join(lines), file=sys.stderr)
 
 
 def status(args: argparse.Namespace) -> int:
@@ -317,14 +414,23 @@ def status(args: argparse.Namespace) -> int:
         thread.start()
     for thread in threads:
         thread.join()
-    cuts = [list(pair) for pair in network.cuts(lab)]
+    cuts: list[list[str]] = []
+    if lab.backend != "uml" or all(power.values()):
+        cuts = [list(pair) for pair in network.cuts(lab)]
+    if lab.backend == "uml" and all(power.values()):
+        for name in _frozen(lab):
+            states[name]["state"] = "processes stopped"
     if args.json:
-        print(json.dumps({"name": lab.name, "up": True, "kernel": lab.kernel,
+        print(json.dumps({"name": lab.name, "up": True,
+                          "backend": lab.backend, "kernel": lab.kernel,
                           "directory": str(lab.directory),
                           "keeper": lab.keeper, "cuts": cuts,
                           "nodes": [states[n] for n in lab.nodes]}, indent=1))
         return 0
-    print(f"lab '{lab.name}', kernel {lab.kernel}, files in {lab.directory}")
+    print(f"lab '{lab.name}', {lab.backend}, kernel {lab.kernel}, files in "
+          f"{lab.directory}")
+    if lab.backend == "uml":
+        _show_complaints(lab)
     for name in lab.nodes:
         state = states[name]
         shown = state["state"]
@@ -347,6 +453,6 @@ def ls(args: argparse.Namespace) -> int:
                 where = Path(os.fsdecode(argv[argv.index(b"__keeper") + 1]))
                 lab = machines.load(where)
                 if lab:
-                    print(f"{lab.name:16} {lab.kernel:5} "
+                    print(f"{lab.name:16} {lab.backend:4} {lab.kernel:5} "
                           f"{','.join(lab.nodes):16} {where}")
     return 0

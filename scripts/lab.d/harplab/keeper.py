@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The process that a lab of QEMU machines lives and dies with.
+"""The process that a lab lives and dies with.
 
-It owns the network namespace and is the parent of every QEMU, each told to
-die with it. So a lab leaves nothing behind whatever happens: told to stop, or
-killed, the machines, the namespace and with it bridges and taps are gone.
+It owns the network namespace and is the parent of every QEMU or of the one
+kernel, each told to die with it. So a lab leaves nothing behind whatever
+happens: told to stop, or killed, the machines, the namespace and with it
+bridges and taps are gone.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import socket
 import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
 from . import network, qemu
 from .machines import Lab, load
@@ -31,25 +33,32 @@ CLONE_NEWNET = 0x40000000
 class Machine:
     """One QEMU, on or off, and the log of its console."""
 
-    def __init__(self, argv: list[str], console: socket.socket, log: Path):
+    def __init__(self, argv: list[str], log: Path):
         self.argv = argv
-        self.console = console
         self.log = open(log, "ab", buffering=0)
         self.proc: subprocess.Popen[bytes] | None = None
         self._line = b""
 
     def start(self, errors: Path) -> None:
-        if self.proc and self.proc.poll() is None:
+        if self.alive():
             raise LabError("is running already")
         with open(errors, "ab") as sink:
             self.proc = subprocess.Popen(
                 self.argv, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink,
                 preexec_fn=die_with_parent)
 
+    def alive(self) -> bool:
+        return self.proc is not None and self.proc.poll() is None
+
     def stop(self) -> None:
         if self.proc:
             self.proc.kill()
             self.proc.wait()
+
+    def reap(self) -> None:
+        """Some child of the keeper has ended: perhaps this one."""
+        if self.proc:
+            self.proc.poll()
 
     def note(self, data: bytes) -> None:
         """Write console output down, each line with the time it began."""
@@ -60,54 +69,55 @@ class Machine:
             self._line = b"" if piece.endswith(b"\n") else piece
 
 
+def listen(path: Path, backlog: int) -> socket.socket:
+    sock = socket.socket(socket.AF_UNIX)
+    path.unlink(missing_ok=True)
+    sock.bind(str(path))
+    sock.listen(backlog)
+    return sock
+
+
 class Keeper:
-    def __init__(self, lab: Lab, stock: Stock, initrd: Path,
-                 layers: list[Path]):
+    """What does not depend on the back end: see the two below."""
+
+    def __init__(self, lab: Lab, plan: dict[str, Any]):
         self.lab = lab
-        self.parts = (stock, initrd, layers)
+        self.plan = plan
         self.machines: dict[str, Machine] = {}
         self.select = selectors.DefaultSelector()
         self.stopping = False
         self.control = socket.socket(socket.AF_UNIX)
 
-    def _listen(self, path: Path, backlog: int) -> socket.socket:
-        sock = socket.socket(socket.AF_UNIX)
-        path.unlink(missing_ok=True)
-        sock.bind(str(path))
-        sock.listen(backlog)
-        sock.setblocking(False)
-        return sock
+    def make_machines(self) -> None:
+        """Fill self.machines, and watch their consoles."""
+        raise NotImplementedError
+
+    def machine_of(self, node: str) -> Machine:
+        """The machine that a node is, or is in."""
+        raise NotImplementedError
 
     def set_up(self) -> None:
         lab = self.lab
-        if ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWNET):
-            raise LabError("cannot make a network namespace: "
-                           + os.strerror(ctypes.get_errno()))
         lab.keeper = os.getpid()
-        network.set_up(lab)
-        self.control = self._listen(lab.control, 16)
-        self.select.register(self.control, selectors.EVENT_READ,
-                             self._accept_control)
         for node in lab.nodes.values():
             for number, size in enumerate(node.disks):
                 path = lab.directory / f"{node.name}.disk{number}"
                 with open(path, "wb") as disk:
                     disk.truncate(parse_size(size))
-            console = self._listen(lab.sockets / f"{node.name}.console", 1)
-            machine = Machine(qemu.command(lab, node, *self.parts), console,
-                              lab.console(node.name))
-            self.machines[node.name] = machine
-            self.select.register(
-                console, selectors.EVENT_READ,
-                lambda sock, m=machine: self._accept_console(sock, m))
-            self._start(node.name)
+        self.make_machines()
+        self.control = listen(lab.control, 16)
+        self.control.setblocking(False)
+        self.select.register(self.control, selectors.EVENT_READ,
+                             self._accept_control)
+        for name in self.machines:
+            self._start(name)
         lab.save()
 
     def _start(self, name: str) -> None:
-        self.machines[name].start(self.lab.directory / f"{name}.qemu.log")
+        self.machines[name].start(
+            self.lab.directory / f"{name}.{self.lab.backend}.log")
 
-    def _accept_console(self, listener: socket.socket, m: Machine) -> None:
-        sock, _ = listener.accept()
+    def watch_console(self, sock: socket.socket, m: Machine) -> None:
         sock.setblocking(False)
 
         def read(_: socket.socket) -> None:
@@ -143,14 +153,14 @@ class Keeper:
             self.stopping = True
             return {}
         if verb == "status":
-            return {name: bool(m.proc and m.proc.poll() is None)
-                    for name, m in self.machines.items()}
-        name = request["node"]
-        self.lab.node(name)
+            return {name: self.machine_of(name).alive()
+                    for name in self.lab.nodes}
+        machine = self.machine_of(self.lab.node(request["node"]).name)
         if verb == "power-cut":
-            self.machines[name].stop()
+            machine.stop()
         elif verb == "power-on":
-            self._start(name)
+            self._start(next(k for k, m in self.machines.items()
+                             if m is machine))
         else:
             raise LabError(f"unknown request {verb}")
         return {}
@@ -176,8 +186,7 @@ class Keeper:
 
     def _reap(self) -> None:
         for machine in self.machines.values():
-            if machine.proc:
-                machine.proc.poll()
+            machine.reap()
 
     def _stop(self) -> None:
         self.stopping = True
@@ -202,6 +211,33 @@ class Keeper:
         shutil.rmtree(self.lab.sockets, ignore_errors=True)
 
 
+class QemuKeeper(Keeper):
+    """A machine for each node; taps and bridges in our own namespace."""
+
+    def make_machines(self) -> None:
+        lab, plan = self.lab, self.plan
+        if ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWNET):
+            raise LabError("cannot make a network namespace: "
+                           + os.strerror(ctypes.get_errno()))
+        network.set_up(lab)
+        stock = Stock(Path(plan["stock"]), plan["version"])
+        layers = [Path(p) for p in plan["layers"]]
+        for node in lab.nodes.values():
+            machine = Machine(
+                qemu.command(lab, node, stock, Path(plan["initrd"]), layers),
+                lab.console(node.name))
+            self.machines[node.name] = machine
+            console = listen(lab.sockets / f"{node.name}.console", 1)
+            console.setblocking(False)
+            self.select.register(
+                console, selectors.EVENT_READ,
+                lambda sock, m=machine: self.watch_console(
+                    sock.accept()[0], m))
+
+    def machine_of(self, node: str) -> Machine:
+        return self.machines[node]
+
+
 def _take_priority() -> None:
     """Run machines before other work, if asked to: emulated machines time
     out where real ones would not when they share processors."""
@@ -217,10 +253,12 @@ def main(directory: Path, plan: Path, leash: int, report: int,
     """The keeper's life, in a process of its own session."""
     lab = load(directory)
     assert lab
-    parts = json.loads(plan.read_text())
-    keeper = Keeper(lab, Stock(Path(parts["stock"]), parts["version"]),
-                    Path(parts["initrd"]),
-                    [Path(p) for p in parts["layers"]])
+    keeper: Keeper
+    if lab.backend == "uml":
+        from .umlkeeper import UmlKeeper
+        keeper = UmlKeeper(lab, json.loads(plan.read_text()))
+    else:
+        keeper = QemuKeeper(lab, json.loads(plan.read_text()))
     watch = [leash]
     try:
         _take_priority()

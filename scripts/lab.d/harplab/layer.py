@@ -111,29 +111,36 @@ def _module(tree: Path, stock: Stock, module: Path) -> None:
             shutil.copy2(path, modules)
 
 
-def build(lab: Lab, stock: Stock, module: Path | None, stage: bool,
+def _stage(tree: Path) -> None:
+    if not STAGE.is_dir():
+        say("out/stage does not exist: harpd and harpctl will be missing "
+            "(make stage)")
+        return
+    # Merged /usr: what is staged in /sbin and /lib belongs there.
+    subprocess.run(["rsync", "-a", f"{STAGE}/", tree], check=True)
+    for name in ("bin", "sbin", "lib"):
+        if (tree / name).is_dir():
+            subprocess.run(["rsync", "-a", f"{tree}/{name}/",
+                            tree / "usr" / name], check=True)
+            shutil.rmtree(tree / name)
+
+
+def build(lab: Lab, stock: Stock | None, module: Path | None, stage: bool,
           where: Path) -> Path:
-    """Write the layer's image below `where`."""
+    """Write the layer's image below `where`. Without a stock kernel it is for
+    nodes in one kernel: those have no systemd, and take the agent and the
+    module from the checkout."""
     tree = where / "layer"
     shutil.rmtree(tree, ignore_errors=True)
     tree.mkdir()
     if stage:
-        if STAGE.is_dir():
-            # Merged /usr: what is staged in /sbin and /lib belongs there.
-            subprocess.run(["rsync", "-a", f"{STAGE}/", tree], check=True)
-            for name in ("bin", "sbin", "lib"):
-                if (tree / name).is_dir():
-                    subprocess.run(["rsync", "-a", f"{tree}/{name}/",
-                                    tree / "usr" / name], check=True)
-                    shutil.rmtree(tree / name)
-        else:
-            say("out/stage does not exist: harpd and harpctl will be missing "
-                "(make stage)")
-    _agent(tree)
-    _mask(tree)
+        _stage(tree)
     _hosts(tree, lab)
-    if module:
-        _module(tree, stock, module)
+    if stock:
+        _agent(tree)
+        _mask(tree)
+        if module:
+            _module(tree, stock, module)
     path = where / "layer.img"
     image.mkfs(path, tree, free_mb=4)
     shutil.rmtree(tree)

@@ -14,6 +14,12 @@ from typing import Any
 from .session import PORTS
 from .util import LAB_D, LabError, OUT, parse_size
 
+# Where the bridges of a lab in one kernel are: no node, but commands run there.
+SWITCH = "sw"
+# User Mode Linux has sixteen consoles: the kernel's own, two that a command's
+# output goes to when there is no lab, and the switch's are taken.
+CONSOLES = 12
+
 
 @dataclasses.dataclass
 class Node:
@@ -40,7 +46,8 @@ class Node:
 
 @dataclasses.dataclass
 class Lab:
-    """A running lab, as the keeper wrote it down."""
+    """A running lab, as the keeper wrote it down. With the back end "uml" all
+    nodes are in one kernel, and so have one console."""
     name: str
     directory: Path
     sockets: Path
@@ -48,6 +55,7 @@ class Lab:
     kernel: str
     nodes: dict[str, Node]
     keeper: int = 0
+    backend: str = "qemu"
 
     def node(self, name: str) -> Node:
         if name not in self.nodes:
@@ -56,13 +64,18 @@ class Lab:
         return self.nodes[name]
 
     def console(self, node: str) -> Path:
-        return self.directory / f"{node}.console"
+        name = "uml" if self.backend == "uml" else node
+        return self.directory / f"{name}.console"
 
     def qmp(self, node: str) -> Path:
         return self.sockets / f"{node}.qmp"
 
     def ports(self, node: str) -> list[Path]:
-        return [self.sockets / f"{node}.p{n}" for n in range(PORTS)]
+        """Sockets, each for one command at a time in the node."""
+        count = PORTS
+        if self.backend == "uml":
+            count = 1 if node == SWITCH else max(1, CONSOLES // len(self.nodes))
+        return [self.sockets / f"{node}.p{n}" for n in range(count)]
 
     @property
     def control(self) -> Path:
@@ -130,7 +143,7 @@ def read_profile(name: str, only: list[str]) -> tuple[int, dict[str, Node]]:
     nodes: dict[str, Node] = {}
     allowed = {f.name for f in dataclasses.fields(Node)} - {"name"}
     for key, value in data.get("node", {}).items():
-        if not re.fullmatch(r"[a-z][a-z0-9]{0,7}", key):
+        if not re.fullmatch(r"[a-z][a-z0-9]{0,7}", key) or key == SWITCH:
             raise LabError(f"{path}: '{key}' is no node's name")
         if wrong := set(value) - allowed:
             raise LabError(f"{path}: node {key}: unknown key "

@@ -2,15 +2,20 @@
 """The lab's networks: bridges in a namespace that lives as long as the keeper.
 
 The namespace has no name and no mount: it ends with its last process, so
-nothing is left behind however the lab ends.
+nothing is left behind however the lab ends. A lab in one kernel has its bridges
+in that kernel, where commands come by a channel of the switch's.
 """
 
 from __future__ import annotations
 
+import os
 import subprocess
 
-from .machines import Lab
+from .machines import Lab, Node, SWITCH
+from .session import Session
 from .util import LabError
+
+SWITCH_TIMEOUT = 30
 
 RULES = """
 table bridge lab {
@@ -31,13 +36,40 @@ def _call(argv: list[str], text: str | None = None) -> str:
     return done.stdout
 
 
-def set_up(lab: Lab) -> None:
-    """Called by the keeper, in its fresh namespace."""
+def bridges(lab: Lab) -> list[str]:
+    """Lines for `ip -batch`."""
     lines = ["link set lo up"]
     for net in range(lab.networks):
         lines += [f"link add br{net} type bridge mcast_snooping 0 "
                   f"forward_delay 0 stp_state 0", f"link set br{net} up"]
-    _call(["ip", "-batch", "-"], "\n".join(lines) + "\n")
+    return lines
+
+
+def cable(lab: Lab, node: Node, pid: str) -> list[str]:
+    """Lines for `ip -batch` where the bridges are: veths to a node in the
+    network namespace of a process."""
+    lines = []
+    for net in range(lab.networks):
+        port = node.port(net)
+        lines += [f"link add {port} type veth peer name eth{net} "
+                  f"address {node.mac(net)} netns {pid}",
+                  f"link set {port} master br{net} up"]
+    return lines
+
+
+def addresses(lab: Lab, node: Node) -> list[str]:
+    """Lines for `ip -batch` in the node."""
+    lines = ["link set lo up"]
+    for net in range(lab.networks):
+        lines += [f"addr add {node.address(node.host, net)}/24 dev eth{net}",
+                  f"addr add fd7{7 + net}::{node.host}/64 dev eth{net} nodad",
+                  f"link set eth{net} up"]
+    return lines
+
+
+def set_up(lab: Lab) -> None:
+    """Called by the keeper, in its fresh namespace."""
+    _call(["ip", "-batch", "-"], "\n".join(bridges(lab)) + "\n")
     for node in lab.nodes.values():
         for net in range(lab.networks):
             port = node.port(net)
@@ -56,6 +88,32 @@ def inside(lab: Lab, argv: list[str]) -> list[str]:
     return ["nsenter", f"--net=/proc/{lab.keeper}/ns/net", "--", *argv]
 
 
+def at_switch(lab: Lab, argv: list[str], text: str | None = None) -> str:
+    """What a command says where the bridges are."""
+    if lab.backend != "uml":
+        return _call(inside(lab, argv), text)
+    said = {b"O": bytearray(), b"E": bytearray()}
+    source = None
+    if text is not None:
+        source, sink = os.pipe()
+        with os.fdopen(sink, "w") as file:  # some hundred bytes
+            file.write(text)
+    session = Session(SWITCH, lab.ports(SWITCH), SWITCH_TIMEOUT)
+    try:
+        status = session.run(argv, stdin=source, timeout=SWITCH_TIMEOUT,
+                             output=lambda kind, data: said[kind].extend(data))
+    except TimeoutError:
+        raise LabError(f"{' '.join(argv[:6])}: not done within "
+                       f"{SWITCH_TIMEOUT} s") from None
+    finally:
+        session.close()
+        if source is not None:
+            os.close(source)
+    if status:
+        raise LabError(f"{' '.join(argv[:6])}: {said[b'E'].decode().strip()}")
+    return said[b"O"].decode()
+
+
 def _pairs(lab: Lab, a: str, b: str, nets: list[int],
            one_way: bool) -> list[tuple[str, str]]:
     pairs = []
@@ -70,8 +128,8 @@ def _pairs(lab: Lab, a: str, b: str, nets: list[int],
 def cuts(lab: Lab) -> list[tuple[str, str]]:
     """Pairs of ports between which frames are dropped, from and to."""
     import json
-    data = json.loads(_call(inside(lab, [
-        "nft", "-j", "list", "set", "bridge", "lab", "cut"])))
+    data = json.loads(at_switch(lab, [
+        "nft", "-j", "list", "set", "bridge", "lab", "cut"]))
     for item in data["nftables"]:
         if "set" in item:
             return sorted((e["concat"][0], e["concat"][1])
@@ -87,8 +145,8 @@ def partition(lab: Lab, a: str, b: str, nets: list[int],
               one_way: bool) -> None:
     if a == b:
         raise LabError("a node cannot be cut off from itself")
-    _call(inside(lab, ["nft", "-f", "-"]), "add element bridge lab cut " +
-          _elements(_pairs(lab, a, b, nets, one_way)) + "\n")
+    at_switch(lab, ["nft", "-f", "-"], "add element bridge lab cut " +
+              _elements(_pairs(lab, a, b, nets, one_way)) + "\n")
 
 
 def heal(lab: Lab, pair: tuple[str, str] | None, nets: list[int]) -> None:
@@ -96,6 +154,5 @@ def heal(lab: Lab, pair: tuple[str, str] | None, nets: list[int]) -> None:
     if pair:
         present &= set(_pairs(lab, *pair, nets, one_way=False))
     if present:
-        _call(inside(lab, ["nft", "-f", "-"]),
-              "delete element bridge lab cut " +
-              _elements(sorted(present)) + "\n")
+        at_switch(lab, ["nft", "-f", "-"], "delete element bridge lab cut " +
+                  _elements(sorted(present)) + "\n")

@@ -61,8 +61,8 @@ class Session:
                     raise NodeGone(f"{self.node} is not running") from error
                 return lock, sock
             if time.monotonic() > self._deadline:
-                raise LabError(f"{self.node}: all {PORTS} command channels "
-                               f"are busy")
+                raise LabError(f"{self.node}: all {len(ports)} command "
+                               f"channels are busy")
             time.sleep(0.05)
 
     def _fill(self, timeout: float) -> None:

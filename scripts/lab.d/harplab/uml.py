@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -47,15 +48,41 @@ class Run:
     harp: bool = False
 
 
-def _write_command(run: Run, out: Path, env: dict[str, str]) -> None:
+def write_command(out: Path, command: list[str], env: dict[str, str],
+                  harp: bool) -> None:
+    """What the kernel runs once it is up; `harp`: with $HARP_KO loaded."""
     lines = ["#!/bin/bash"]
     lines += [f"export {k}={shlex.quote(v)}" for k, v in env.items()]
-    if run.harp:
+    if harp:
         lines.append('insmod "$HARP_KO" || exit')
-    lines.append("exec " + shlex.join(run.command))
+    lines.append("exec " + shlex.join(command))
     path = out / ".command"
     path.write_text("\n".join(lines) + "\n")
     path.chmod(0o755)
+
+
+def disk_name(number: int) -> str:
+    """The kernel's name of the disk that was given as ubdN."""
+    return f"/dev/ubd{chr(ord('a') + number)}"
+
+
+def environment(kind: str, harp: bool) -> dict[str, str]:
+    """What every command in a kernel finds; `harp`: build the module."""
+    env = {"HARP_SRC": "/harp/src", "HARP_OUT": "/harp/out",
+           "HARP_LAB": "uml", "HARP_KERNEL": kind, "HOME": "/root",
+           "LC_ALL": "C.UTF-8",
+           "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin"}
+    if harp:
+        from . import kmod
+        env["HARP_KO"] = "/harp/src/" + str(
+            kmod.build_for_uml(kind).relative_to(ROOT))
+    return env
+
+
+def check_paths(*paths: Path) -> None:
+    if re.search(r"[\s,]", "".join(map(str, (ROOT, *paths)))):
+        raise LabError("User Mode Linux takes no path with blanks or commas: "
+                       + ", ".join(map(str, (ROOT, *paths))))
 
 
 def _make_disks(run: Run, where: Path) -> list[Path]:
@@ -82,38 +109,62 @@ def _copy(source: int, sink: BinaryIO) -> threading.Thread:
     return thread
 
 
-def _argv(run: Run, out: Path, tmp: Path, disks: list[Path],
-          fds: tuple[int, int]) -> list[str]:
-    built = kernel.uml_kernel(run.kernel)
-    root = image.base_image()
-    argv = [str(built / "linux"), f"mem={run.mem}",
-            f"uml_dir={tmp}/", "umid=lab",
-            f"ubd0r={root}/root.img", "root=/dev/ubda", "ro",
+@dataclasses.dataclass
+class Boot:
+    """What a kernel is started with, whatever it is to do."""
+    kernel: str
+    built: Path
+    root: Path
+    memory: str
+    own: Path   # where it keeps its sockets
+    out: Path   # .command, and what that writes
+    leaks: bool
+
+
+def boot_args(boot: Boot) -> list[str]:
+    argv = [str(boot.built / "linux"), f"mem={boot.memory}",
+            f"uml_dir={boot.own}/", "umid=lab",
+            f"ubd0r={boot.root}/root.img", "root=/dev/ubda", "ro",
             "init=/usr/lib/harp-lab/uml-init",
-            "con0=null,fd:1", f"con1=null,fd:{fds[0]}",
-            f"con2=null,fd:{fds[1]}", "con=null", "console=tty0",
+            "con0=null,fd:1", "con=null", "console=tty0",
             "panic=-1", "panic_on_warn=1", "null_blk.nr_devices=0",
             "loglevel=7",
-            f"harplab.src={ROOT}", f"harplab.out={out}",
-            f"harplab.kmemleak={int(run.kmemleak)}"]
-    argv += [f"ubd{n}={path}" for n, path in enumerate(disks, 1)]
-    if run.kernel == "debug":
+            f"harplab.src={ROOT}", f"harplab.out={boot.out}",
+            f"harplab.kmemleak={int(boot.leaks)}"]
+    if boot.kernel == "debug":
         argv += ["hung_task_panic=1"]
-    return argv + list(run.kernel_args)
+    return argv
+
+
+def _argv(run: Run, out: Path, tmp: Path, disks: list[Path],
+          fds: tuple[int, int]) -> list[str]:
+    return [*boot_args(Boot(
+        run.kernel, kernel.uml_kernel(run.kernel), image.base_image(),
+        run.mem, tmp, out, run.kmemleak)),
+        f"con1=null,fd:{fds[0]}", f"con2=null,fd:{fds[1]}",
+        *(f"ubd{n}={path}" for n, path in enumerate(disks, 1)),
+        *run.kernel_args]
+
+
+def start(argv: list[str], console: BinaryIO | int,
+          fds: Sequence[int]) -> subprocess.Popen[bytes]:
+    """Start a kernel that ends with us.
+
+    It has a process namespace of its own: User Mode Linux keeps helper
+    processes, and nothing but the death of their init ends them for certain.
+    """
+    return subprocess.Popen(
+        ["unshare", "--pid", "--fork", "--kill-child=KILL",
+         "sh", "-c", 'ulimit -c 0; "$@"; exit $?', "uml", *argv],
+        stdin=subprocess.DEVNULL, stdout=console, stderr=console,
+        pass_fds=fds, env={**os.environ, "TMPDIR": "/dev/shm"},
+        start_new_session=True, preexec_fn=die_with_parent)
 
 
 def _spawn(run: Run, argv: list[str], log: BinaryIO,
            fds: tuple[int, int]) -> int | None:
     """Run the kernel to its end; None if it had to be stopped."""
-    # A process namespace of its own: UML keeps helper processes, and nothing
-    # but the death of their init ends them for certain.
-    wrapped = ["unshare", "--pid", "--fork", "--kill-child=KILL",
-               "sh", "-c", 'ulimit -c 0; "$@"; exit $?', "uml", *argv]
-    env = {**os.environ, "TMPDIR": "/dev/shm"}
-    proc = subprocess.Popen(wrapped, stdin=subprocess.DEVNULL, stdout=log,
-                            stderr=log, pass_fds=fds, env=env,
-                            start_new_session=True,
-                            preexec_fn=die_with_parent)
+    proc = start(argv, log, fds)
     for fd in fds:
         os.close(fd)
     try:
@@ -126,7 +177,7 @@ def _spawn(run: Run, argv: list[str], log: BinaryIO,
             proc.wait()
 
 
-def _complaints(log: Path) -> list[str]:
+def complaints(log: Path) -> list[str]:
     """The lines around the first thing the kernel complained of."""
     lines = log.read_text(errors="replace").splitlines()
     for number, line in enumerate(lines):
@@ -142,7 +193,7 @@ def _complaints(log: Path) -> list[str]:
 
 def _verdict(run: Run, out: Path, ended: int | None) -> int:
     log = out / "console.log"
-    bad = _complaints(log)
+    bad = complaints(log)
     status_file = out / ".status"
     status = None
     if status_file.exists():
@@ -187,27 +238,17 @@ def run_uml(run: Run, stdout: BinaryIO | None = None,
     need("unshare")
     keep = run.out is not None
     out = (run.out or OUT / "uml" / str(os.getpid())).resolve()
-    if re.search(r"[\s,]", f"{out}{ROOT}"):
-        raise LabError("User Mode Linux takes no path with blanks or commas: "
-                       f"{ROOT}, {out}")
+    check_paths(out)
     out.mkdir(parents=True, exist_ok=True)
     for stale in (".status", "kmemleak.txt", "console.log"):
         (out / stale).unlink(missing_ok=True)
-    env = {"HARP_SRC": "/harp/src", "HARP_OUT": "/harp/out", "HARP_LAB": "uml",
-           "HARP_KERNEL": run.kernel,
-           "HOME": "/root", "LC_ALL": "C.UTF-8",
-           "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin",
-           "HARP_DISKS": " ".join(f"/dev/ubd{chr(ord('b') + n)}"
-                                  for n in range(len(run.disks))), **run.env}
-    if run.harp:
-        from . import kmod
-        env["HARP_KO"] = "/harp/src/" + str(
-            kmod.build_for_uml(run.kernel).relative_to(ROOT))
+    env = {**environment(run.kernel, run.harp), "HARP_DISKS": " ".join(
+        disk_name(n) for n in range(1, 1 + len(run.disks))), **run.env}
     _remove_stale()
     with tempfile.TemporaryDirectory(
             prefix=f"harp-uml-{os.getpid()}-") as name:
         tmp = Path(name)
-        _write_command(run, out, env)
+        write_command(out, run.command, env, run.harp)
         disks = _make_disks(run, tmp)
         pipes = [os.pipe(), os.pipe()]
         fds = (pipes[0][1], pipes[1][1])

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import os
 import select
@@ -19,14 +20,24 @@ from pathlib import Path
 from . import image, keeper, layer, machines, stock
 from .machines import Lab
 from .session import NodeGone, Session
-from .util import (LAB_D, LabError, Progress, need, need_root, run_dir, say)
+from .util import (LAB_D, LabError, Progress, need, need_root, parse_size,
+                   run_dir, say)
 
 BOOT_TIMEOUT = 240
 
 
-def _prepare(args: "UpOptions") -> tuple[Lab, Path]:
-    """Everything that exists before the first process: files only."""
+def _new_lab(args: "UpOptions") -> Lab:
     networks, nodes = machines.read_profile(args.profile, args.nodes)
+    directory = machines.lab_directory(args.name, args.directory)
+    directory.mkdir(parents=True, exist_ok=True)
+    for stale in (*directory.glob("*.console"), *directory.glob("*.log")):
+        stale.unlink()
+    sockets = Path(tempfile.mkdtemp(prefix="", dir=run_dir()))
+    return Lab(args.name, directory, sockets, networks, args.kernel, nodes,
+               backend=args.backend)
+
+
+def _plan_qemu(lab: Lab, args: "UpOptions") -> dict:
     kernel = stock.stock_kernel(args.kernel)
     base = image.base_image()
     initrd = stock.initramfs(kernel, base)
@@ -34,30 +45,55 @@ def _prepare(args: "UpOptions") -> tuple[Lab, Path]:
     if args.module:
         from . import dkms
         module = dkms.build(args.kernel)
-    directory = machines.lab_directory(args.name, args.directory)
-    directory.mkdir(parents=True, exist_ok=True)
-    for stale in (*directory.glob("*.console"), *directory.glob("*.log")):
-        stale.unlink()
-    sockets = Path(tempfile.mkdtemp(prefix="", dir=run_dir()))
-    lab = Lab(args.name, directory, sockets, networks, args.kernel, nodes)
-    top = layer.build(lab, kernel, module, args.stage, directory)
-    plan = directory / "plan.json"
-    plan.write_text(json.dumps({
-        "stock": str(kernel.path), "version": kernel.version,
-        "initrd": str(initrd),
-        "layers": [str(base / "root.img"), str(kernel.layer), str(top)]}))
-    lab.save()
+    top = layer.build(lab, kernel, module, args.stage, lab.directory)
+    return {"stock": str(kernel.path), "version": kernel.version,
+            "initrd": str(initrd),
+            "layers": [str(base / "root.img"), str(kernel.layer), str(top)]}
+
+
+def _plan_uml(lab: Lab, args: "UpOptions") -> dict:
+    from . import kernel, uml, umlkeeper
+    uml.check_paths(lab.directory)
+    built, root = kernel.uml_kernel(lab.kernel), image.base_image()
+    out = lab.directory / "uml"
+    out.mkdir(exist_ok=True)
+    uml.write_command(out, ["python3", "-ISB",
+                            "/harp/src/scripts/lab.d/guest/nodes.py"],
+                      uml.environment(lab.kernel, args.module), args.module)
+    (out / "nodes.json").write_text(json.dumps(umlkeeper.guest_plan(lab)))
+    memory = sum(parse_size(node.memory) for node in lab.nodes.values())
+    return {"built": str(built), "root": str(root),
+            "memory": f"{memory >> 20}M",
+            "layer": str(layer.build(lab, None, None, args.stage,
+                                     lab.directory))}
+
+
+def _prepare(args: "UpOptions") -> tuple[Lab, Path]:
+    """Everything that exists before the first process: files only."""
+    lab = _new_lab(args)
+    try:
+        make = _plan_uml if lab.backend == "uml" else _plan_qemu
+        plan = lab.directory / "plan.json"
+        plan.write_text(json.dumps(make(lab, args)))
+        lab.save()
+    except BaseException:
+        shutil.rmtree(lab.sockets, ignore_errors=True)
+        raise
     return lab, plan
 
 
+@dataclasses.dataclass
 class UpOptions:
-    def __init__(self, name: str, directory: Path | None, profile: str,
-                 kernel: str, nodes: list[str], module: bool, stage: bool,
-                 tie: int, timeout: float):
-        self.name, self.directory, self.profile = name, directory, profile
-        self.kernel, self.nodes = kernel, nodes
-        self.module, self.stage = module, stage
-        self.tie, self.timeout = tie, timeout
+    name: str
+    directory: Path | None
+    profile: str
+    backend: str
+    kernel: str
+    nodes: list[str]
+    module: bool
+    stage: bool
+    tie: int
+    timeout: float
 
 
 def _start_keeper(lab: Lab, plan: Path, tie: int) -> int:
@@ -86,6 +122,14 @@ def _start_keeper(lab: Lab, plan: Path, tie: int) -> int:
     return leash_w
 
 
+def _last_words(lab: Lab, name: str) -> str:
+    if lab.backend == "uml":
+        log = lab.console(name)
+        return f"the kernel ended ({log}): {log.read_text()[-500:]}"
+    return "QEMU ended: " + (
+        lab.directory / f"{name}.qemu.log").read_text()[-500:]
+
+
 def _wait_for(lab: Lab, name: str, deadline: float,
               ready: dict[str, str]) -> None:
     """Until systemd says the machine is up, or the reason why not."""
@@ -101,13 +145,16 @@ def _wait_for(lab: Lab, name: str, deadline: float,
                 ready[name] = str(error)
                 return
             if not power.get(name):
-                ready[name] = "QEMU ended: " + (
-                    lab.directory / f"{name}.qemu.log").read_text()[-500:]
+                ready[name] = _last_words(lab, name)
                 return
             time.sleep(0.1)  # QEMU has not made its sockets yet
             continue
         except LabError as error:
             ready[name] = f"{error} (console: {lab.console(name)})"
+            return
+        if lab.backend == "uml":  # which has no systemd to wait for
+            session.close()
+            ready[name] = "running"
             return
         try:
             session.run(["systemctl", "is-system-running", "--wait"],
@@ -150,8 +197,13 @@ def wait_ready(lab: Lab, names: list[str], timeout: float) -> None:
 
 def up(args: UpOptions) -> tuple[Lab, int]:
     """A running lab and its leash: write a byte to let it outlive us."""
-    need_root("a lab of QEMU machines")
-    need("qemu-system-x86_64", "ip", "nft", "nsenter", "mkfs.ext4", "rsync")
+    if args.backend == "uml":
+        need_root("a lab in User Mode Linux")
+        need("unshare", "mkfs.ext4", "rsync")
+    else:
+        need_root("a lab of QEMU machines")
+        need("qemu-system-x86_64", "ip", "nft", "nsenter", "mkfs.ext4",
+             "rsync")
     directory = machines.lab_directory(args.name, args.directory)
     old = machines.load(directory)
     if old and machines.keeper_alive(old):
@@ -184,7 +236,8 @@ def _remove_leftovers(lab: Lab) -> None:
             continue
         with contextlib.suppress(OSError):
             argv = (entry / "cmdline").read_bytes()
-            if argv.startswith(b"qemu-system") and mark in argv:
+            if mark in argv and (argv.startswith(b"qemu-system") or
+                                 b"uml_dir=" in argv):
                 pidfd = os.pidfd_open(int(entry.name))
                 os.kill(int(entry.name), signal.SIGKILL)
                 select.select([pidfd], [], [], 15)
