@@ -9,5 +9,5 @@ $(OUT)/harp-service: $(call obj,rel,$(SRC)/service/service_main.cc) $(call libs_
 
 .PHONY: check-service
 check-service: $(OUT)/harp-service
-	@cd $(TOP) && scripts/lab uml --kernel plain --disk 64M --timeout 600 -- \
+	@cd $(TOP) && scripts/lab uml --disk 64M --timeout 600 -- \
 		python3 daemon/tests/service_uml.py

@@ -27,6 +27,11 @@ import threading
 import time
 from pathlib import Path
 
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts" / "lab.d"))
+
+from harplab import machines, network  # noqa: E402
+
 TOOL = os.environ.get("HARP_SERVICE", "out/daemon/harp-service")
 DISK = os.environ.get("HARP_DISKS", "/dev/ubdb").split()[0]
 MAC = bytes.fromhex("024841000001")
@@ -333,11 +338,22 @@ def nfsd_pids() -> list[str]:
             if p.name.isdigit() and read(f"/proc/{p.name}/comm") == "nfsd\n"]
 
 
+def ip_batch(lines: list[str], node: str = "") -> None:
+    subprocess.run(["ip", *(["-n", node] if node else []), "-batch", "-"], text=True,
+                   input="\n".join(lines) + "\n", check=True)
+
+
 def set_up() -> None:
     WORK.mkdir(parents=True, exist_ok=True)
     run("mkfs.ext4", "-q", "-F", DISK)
-    script = f'. "{os.environ.get("HARP_SRC", ".")}/scripts/lab.d/uml-nodes.sh"; nodes_up'
-    run("bash", "-euc", script)
+    nodes = {name: machines.Node(name, host)
+             for name, host in (("n1", 1), ("n2", 2), ("c1", 10))}
+    lab = machines.Lab("service", WORK, WORK, 2, "", nodes)
+    ip_batch([f"netns add {name}" for name in ("sw", *nodes)])
+    ip_batch(network.bridges(lab) + [line for node in nodes.values()
+                                     for line in network.cable(lab, node, node.name)], "sw")
+    for node in nodes.values():
+        ip_batch(network.addresses(lab, node), node.name)
     for name in ("nlm_timeout", "nlm_grace_period"):
         path = Path(f"/proc/sys/fs/nfs/{name}")
         if path.exists():
