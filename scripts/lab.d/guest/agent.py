@@ -34,6 +34,7 @@ class session:
     def __init__(self, fd: int) -> None:
         self.fd = fd
         self.buf = b""
+        self.greeting = b""
         self.pid = 0
         self.pidfd = -1
         self.stdin = -1
@@ -66,13 +67,19 @@ class session:
                 self.buf = self.buf[-len(MAGIC):]
             self.fill()
         end = at + len(MAGIC) + 8
-        greeting, self.buf = self.buf[at:end], self.buf[end:]
-        self.put(greeting)
+        self.greeting, self.buf = self.buf[at:end], self.buf[end:]
+        self.put(self.greeting)
         with open("/proc/sys/kernel/random/boot_id", "rb") as file:
             self.send(b"B", file.read().strip())
 
     def frames(self):
         while len(self.buf) >= 5:
+            if self.buf.startswith(self.greeting):
+                # Said twice by a host that could not know we had heard it.
+                self.buf = self.buf[len(self.greeting):]
+                continue
+            if self.greeting.startswith(self.buf):
+                return
             length = struct.unpack(">I", self.buf[1:5])[0]
             if length > LIMIT:
                 raise hung_up

@@ -82,6 +82,10 @@ class Session:
         while token not in self._buf:
             try:
                 self._fill(self._deadline - time.monotonic())
+                if BOOTED in self._buf:
+                    # What we said may have been heard by the boot before.
+                    self._buf = self._buf.partition(BOOTED)[2]
+                    self._sock.sendall(token)
             except TimeoutError:
                 raise LabError(f"{self.node} does not answer on its command "
                                f"channel") from None
