@@ -22,6 +22,8 @@ namespace {
 constexpr duration_t link_retry_after = 100ms;
 constexpr duration_t link_dial_limit = 2s;
 constexpr duration_t fetch_dial_limit = 3s;
+/* A beat comes at least every half second. */
+constexpr duration_t beat_counts = 3s;
 
 /* Waits scale with Δ: what suits 2 s would be an age for 300 ms. */
 timings timings_of(const config::group_config &g) {
@@ -288,7 +290,7 @@ void group_member::tell_clients() {
 void group_member::on_notice(const cluster::notice &n, const cluster::endpoint &from) {
     size_t network = 0;
     if (n.sender == self_ || n.lineage != disk_.lineage ||
-        n.inc < core_->disk().peer_inc[n.sender.value()] ||
+        n.inc < core_->disk().peer_inc[n.sender.value()] || !is_peers_harpd(n.sender, from) ||
         !is_peer_address(n.sender, from, &network)) {
         foreign_++;
         return;
@@ -340,6 +342,11 @@ bool group_member::is_peer_address(slot_t peer, const cluster::endpoint &from,
     return false;
 }
 
+/* While it runs, nobody else on its machine has that port. */
+bool group_member::is_peers_harpd(slot_t peer, const cluster::endpoint &from) const {
+    return from.port() == group_.members[peer.value()].control_port;
+}
+
 bool group_member::has_address(const cluster::endpoint &from) const {
     size_t network = 0;
     for (uint8_t i = 0; i < member_count; i++) {
@@ -354,8 +361,8 @@ void group_member::on_other_version(uint8_t version, const cluster::endpoint &fr
     size_t network = 0;
     for (uint8_t i = 0; i < member_count; i++) {
         auto &p = peers_[i];
-        if (slot_t(i) != self_ && is_peer_address(slot_t(i), from, &network) &&
-            p.other_version != version) {
+        if (slot_t(i) != self_ && is_peers_harpd(slot_t(i), from) &&
+            is_peer_address(slot_t(i), from, &network) && p.other_version != version) {
             p.other_version = version;
             log_warning("{}: {}", group_.name, other_versions());
             env_.status_changed();
@@ -366,7 +373,7 @@ void group_member::on_other_version(uint8_t version, const cluster::endpoint &fr
 void group_member::on_control(const message &msg, const cluster::endpoint &from) {
     size_t network = 0;
     slot_t sender = msg.header.sender;
-    if (sender.value() >= member_count || sender == self_ ||
+    if (sender.value() >= member_count || sender == self_ || !is_peers_harpd(sender, from) ||
         !is_peer_address(sender, from, &network)) {
         foreign_++;
         return;
@@ -661,6 +668,23 @@ void group_member::leave() {
 
 bool group_member::serving() const {
     return core_->status(boottime_now()).serving;
+}
+
+const std::string &group_member::served_by() const {
+    static const std::string nobody;
+    if (serving()) {
+        return peer_name(self_);
+    }
+    const time_point_t since = boottime_now() - beat_counts;
+    for (uint8_t i = 0; i < member_count; i++) {
+        const auto &p = peers_[i];
+        if (p.beat && p.beat->serving &&
+            std::any_of(p.heard.begin(), p.heard.end(),
+                        [&](const auto &at) { return at && *at >= since; })) {
+            return peer_name(slot_t(i));
+        }
+    }
+    return nobody;
 }
 
 bool group_member::quiet() const {

@@ -59,6 +59,8 @@ public:
     void dissolve(std::function<void(result<void>)> done);
     json status() const;
     bool serving() const;
+    /* Who serves, by its own word of late; empty: nobody that is heard of. */
+    const std::string &served_by() const;
     bool quiet() const; /* leave() has been carried out */
 
 private:
@@ -87,6 +89,7 @@ private:
     std::vector<cluster::endpoint> endpoints(slot_t peer, uint16_t port) const;
     std::vector<cluster::route> routes(slot_t peer) const;
     bool is_peer_address(slot_t peer, const cluster::endpoint &from, size_t *network) const;
+    bool is_peers_harpd(slot_t peer, const cluster::endpoint &from) const;
     const std::string &peer_name(slot_t slot) const;
     /* Of members whose harpd cannot be understood; empty: none. */
     std::string other_versions() const;
@@ -127,7 +130,7 @@ private:
     std::array<peer_news, vsr::member_count> peers_;
     std::optional<vsr::watermarks> last_marks_;
     std::vector<net::connection> clients_; /* of the primary before us */
-    uint64_t foreign_ = 0; /* control messages from an address that is not the sender's */
+    uint64_t foreign_ = 0; /* control messages from where the sender's harpd is not */
     uint64_t poll_ms_ = 250;
 
     event_source tick_;

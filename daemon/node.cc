@@ -124,6 +124,14 @@ result<void> node::start_group(const std::string &name) {
     if (!self) {
         return self.error();
     }
+    /* The others call these, and take what comes from them. */
+    const auto &m = g->members[self->value()];
+    if (m.control_port != config_.control_port || m.record_port != config_.record_port) {
+        return fail(EINVAL, fmt::format("{}: gives {} the ports {} and {}, harp.toml {} and {}: "
+                                        "expected the same in both",
+                                        g->file, m.name, m.control_port, m.record_port,
+                                        config_.control_port, config_.record_port));
+    }
     member_env env;
     env.events = &loop_;
     env.control = control_.get();
@@ -135,12 +143,12 @@ result<void> node::start_group(const std::string &name) {
             changed_();
         }
     };
-    auto m = group_member::make(std::move(env), std::move(*g), *self);
-    if (!m) {
-        return m.error();
+    auto made = group_member::make(std::move(env), std::move(*g), *self);
+    if (!made) {
+        return made.error();
     }
     broken_.erase(name);
-    groups_[name] = std::move(*m);
+    groups_[name] = std::move(*made);
     return {};
 }
 
@@ -259,6 +267,18 @@ void node::admin(const std::string &body, const cluster::endpoint &from, text_fn
                          : result<void>(uuid.error());
         done(made ? result<std::string>(std::string("{}")) : result<std::string>(made.error()));
     } else if (op == "delete") {
+        auto it = groups_.find(name);
+        bool force = j.contains("force") && j["force"] == true;
+        if (it != groups_.end() &&
+            (!j.contains("uuid") || j["uuid"] != format_uuid(it->second->uuid()))) {
+            done(fail(EINVAL, fmt::format("{}: {} is another group here, with the UUID {}",
+                                          config_.name, name, format_uuid(it->second->uuid()))));
+            return;
+        }
+        if (auto r = may_delete(name, force); !r) {
+            done(fail(r.error().code, config_.name + ": " + r.error().text));
+            return;
+        }
         delete_here(name, [done](const result<void> &r) {
             done(r ? result<std::string>(std::string("{}")) : result<std::string>(r.error()));
         });
@@ -377,7 +397,8 @@ struct node::creation {
                     {"group", group.name},
                     {"digest", group.digest},
                     {"uuid", format_uuid(uuid)},
-                    {"lineage", lineage}}
+                    {"lineage", lineage},
+                    {"force", true}}
                 .dump();
     }
 };
@@ -499,14 +520,24 @@ void node::delete_here(const std::string &name, std::function<void(result<void>)
     });
 }
 
+/* Whoever is asked: that all members are would end the service, too. */
+result<void> node::may_delete(const std::string &name, bool force) const {
+    auto it = groups_.find(name);
+    if (force || it == groups_.end() || it->second->served_by().empty()) {
+        return {};
+    }
+    return fail(EBUSY, fmt::format("group {} is served by {}; --force ends it all the same", name,
+                                   it->second->served_by()));
+}
+
 void node::group_delete(const std::string &name, bool force, text_fn done) {
     auto it = groups_.find(name);
     if (it == groups_.end()) {
         done(fail(ENOENT, fmt::format("no group '{}' here", name)));
         return;
     }
-    if (it->second->serving() && !force) {
-        done(fail(EBUSY, fmt::format("group {} is serving; --force ends it all the same", name)));
+    if (auto r = may_delete(name, force); !r) {
+        done(r.error());
         return;
     }
     auto g = it->second->settings();
@@ -524,7 +555,12 @@ void node::group_delete(const std::string &name, bool force, text_fn done) {
                                     : result<std::string>(fail(EIO, e->trouble)));
         }
     };
-    std::string body = json{{"op", "delete"}, {"group", name}, {"digest", g.digest}}.dump();
+    std::string body = json{
+            {"op", "delete"},
+            {"group", name},
+            {"digest", g.digest},
+            {"uuid", format_uuid(it->second->uuid())},
+            {"force", force}}.dump();
     for (uint8_t i = 0; i < member_count; i++) {
         if (g.members[i].name == config_.name) {
             delete_here(name, one);

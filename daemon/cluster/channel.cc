@@ -26,6 +26,8 @@ constexpr duration_t greeting_limit = std::chrono::seconds(5);
 /* A member's call waits behind so many of strangers, and so many are taken in one turn. */
 constexpr int accept_queue = 128;
 constexpr int accept_burst = 16;
+/* Of the ports below IPPORT_RESERVED those that an NFS client takes for such calls. */
+constexpr uint16_t first_reserved = 665;
 
 result<unique_fd> bound_socket(int type, const endpoint &at, bool v6_only) {
     int family = at.address.ss_family;
@@ -85,6 +87,18 @@ bool endpoint::same_host(const endpoint &o) const noexcept {
                   sizeof(in6_addr)) == 0;
 }
 
+uint16_t endpoint::port() const noexcept {
+    return ntohs(address.ss_family == AF_INET
+                         ? reinterpret_cast<const sockaddr_in *>(&address)->sin_port
+                         : reinterpret_cast<const sockaddr_in6 *>(&address)->sin6_port);
+}
+
+void endpoint::set_port(uint16_t port) noexcept {
+    (address.ss_family == AF_INET
+             ? reinterpret_cast<sockaddr_in *>(&address)->sin_port
+             : reinterpret_cast<sockaddr_in6 *>(&address)->sin6_port) = htons(port);
+}
+
 std::string endpoint::to_string() const {
     char text[INET6_ADDRSTRLEN] = "?";
     if (address.ss_family == AF_INET) {
@@ -114,6 +128,24 @@ result<endpoint> make_endpoint(const std::string &ip, uint16_t port) {
         return out;
     }
     return fail(EINVAL, fmt::format("'{}' is not an IP address", ip));
+}
+
+result<void> bind_reserved(int fd, endpoint from) {
+    constexpr uint16_t count = IPPORT_RESERVED - first_reserved;
+    const auto start = static_cast<uint16_t>(random_u64() % count);
+    for (uint16_t i = 0; i < count; i++) {
+        from.set_port(static_cast<uint16_t>(first_reserved + (start + i) % count));
+        if (bind(fd, reinterpret_cast<const sockaddr *>(&from.address), from.length) == 0) {
+            /* Only now: the port was free, and whoever comes to listen on it may. */
+            int one = 1;
+            setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+            return {};
+        }
+        if (errno != EADDRINUSE) {
+            break;
+        }
+    }
+    return fail_errno("calling from " + from.to_string());
 }
 
 /* ---- control channel ---- */
@@ -230,7 +262,7 @@ void record_listener::accept_some(int listening) {
         if (!p->who.socket) {
             return;
         }
-        p->known = known_(p->who.from);
+        p->known = p->who.from.port() < IPPORT_RESERVED && known_(p->who.from);
         if (!make_room(*p)) {
             complain(p->who.from, "too many connections without a greeting");
             continue;
@@ -305,6 +337,11 @@ void record_listener::read_greeting(pending &p) {
         auto hello = decode_greeting(p.in);
         if (!hello) {
             end(p, hello.error().text.c_str());
+            return;
+        }
+        if (p.who.from.port() >= IPPORT_RESERVED) {
+            reply(p.who.socket, {EACCES, "calls are taken from ports below 1024 only"});
+            end(p, "called from a port that any user may have");
             return;
         }
         p.who.hello = *hello;
@@ -382,10 +419,9 @@ void dialler::next_target() {
     while (at_ < targets_.size()) {
         const auto &[to, from] = targets_[at_++];
         socket_.reset(socket(to.address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-        /* Whoever answers looks where the call comes from; the port is any. */
-        if (socket_ && bind(socket_.get(), reinterpret_cast<const sockaddr *>(&from.address),
-                            from.length) < 0) {
-            last_ = fail_errno("calling from " + from.to_string());
+        /* Whoever answers looks where the call comes from. */
+        if (auto r = bind_reserved(socket_.get(), from); !r) {
+            last_ = r.error();
             continue;
         }
         if (socket_ && (connect(socket_.get(), reinterpret_cast<const sockaddr *>(&to.address),

@@ -2,7 +2,8 @@
 /*
  * Sockets between machines, non-blocking, in the loop: the control channel
  * (UDP, heartbeats and view changes, over every network), the record port's
- * listener and the dialler of record ports.
+ * listener and the dialler of record ports. A record port is called from a port below
+ * 1024 only: a user of a member's machine has its address, and no such port.
  */
 #pragma once
 
@@ -23,9 +24,13 @@ struct endpoint {
     socklen_t length = 0;
 
     bool same_host(const endpoint &other) const noexcept;
+    uint16_t port() const noexcept;
+    void set_port(uint16_t port) noexcept;
     std::string to_string() const;
 };
 result<endpoint> make_endpoint(const std::string &ip, uint16_t port);
+/* To @from's address and a port that is root's to have: by it harpds know each other. */
+result<void> bind_reserved(int fd, endpoint from);
 
 class control_channel {
 public:

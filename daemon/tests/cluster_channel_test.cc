@@ -48,7 +48,7 @@ protected:
             unique_fd fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
             auto here = *make_endpoint(from, 0);
             auto there = *make_endpoint("127.0.7.1", port_);
-            EXPECT_EQ(bind(fd.get(), reinterpret_cast<sockaddr *>(&here.address), here.length), 0);
+            EXPECT_TRUE(bind_reserved(fd.get(), here).ok());
             EXPECT_EQ(connect(fd.get(), reinterpret_cast<sockaddr *>(&there.address), there.length),
                       0);
             out.push_back(std::move(fd));

@@ -34,8 +34,9 @@ protected:
         const char *roles[] = {"primary", "backup", "witness"};
         for (int i = 0; i < 3; i++) {
             group_ += fmt::format("[[member]]\nname = \"m{}\"\nrole = \"{}\"\n"
-                                  "addresses = [\"127.0.8.{}\"]\n",
-                                  i, roles[i], i + 1);
+                                  "addresses = [\"127.0.8.{}\"]\ncontrol_port = {}\n"
+                                  "record_port = {}\n",
+                                  i, roles[i], i + 1, port_, port_);
             group_ += i < 2 ? "lower = { device = \"/dev/none\", type = \"ext4\" }\n"
                               "region = \"mem:4M\"\n"
                             : "log_size = \"16M\"\n";
@@ -102,8 +103,12 @@ protected:
         return m;
     }
     void say(const std::string &from, const std::vector<uint8_t> &bytes) {
+        say(from, port_, bytes);
+    }
+    void say(const std::string &from, uint16_t port, const std::vector<uint8_t> &bytes) {
         unique_fd fd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-        auto me = cluster::make_endpoint(from, 0), to = cluster::make_endpoint("127.0.8.3", port_);
+        auto me = cluster::make_endpoint(from, port);
+        auto to = cluster::make_endpoint("127.0.8.3", port_);
         ASSERT_EQ(bind(fd.get(), reinterpret_cast<sockaddr *>(&me->address), me->length), 0);
         ASSERT_EQ(sendto(fd.get(), bytes.data(), bytes.size(), 0,
                          reinterpret_cast<sockaddr *>(&to->address), to->length),
@@ -112,10 +117,17 @@ protected:
 
     /* ---- the record port ---- */
 
-    unique_fd call(const std::string &from) {
+    /* Who may have which port. */
+    enum class user { root, any };
+
+    unique_fd call(const std::string &from, user who = user::root) {
         unique_fd fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
         auto me = cluster::make_endpoint(from, 0), to = cluster::make_endpoint("127.0.8.3", port_);
-        EXPECT_EQ(bind(fd.get(), reinterpret_cast<sockaddr *>(&me->address), me->length), 0);
+        if (who == user::root) {
+            EXPECT_TRUE(cluster::bind_reserved(fd.get(), *me).ok());
+        } else {
+            EXPECT_EQ(bind(fd.get(), reinterpret_cast<sockaddr *>(&me->address), me->length), 0);
+        }
         EXPECT_EQ(connect(fd.get(), reinterpret_cast<sockaddr *>(&to->address), to->length), 0);
         return fd;
     }
@@ -145,8 +157,9 @@ protected:
         return g;
     }
     /* The answer's code to a greeting (and a body) from an address. */
-    int answer_to(const std::string &from, const greeting &g, const std::string &body = "") {
-        unique_fd fd = call(from);
+    int answer_to(const std::string &from, const greeting &g, const std::string &body = "",
+                  user who = user::root) {
+        unique_fd fd = call(from, who);
         auto bytes = cluster::encode(g);
         bytes.insert(bytes.end(), body.begin(), body.end());
         EXPECT_EQ(send(fd.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL),
@@ -156,6 +169,19 @@ protected:
         got.resize(std::min(got.size(), cluster::answer_bytes));
         auto a = cluster::decode_answer(got, text);
         return a ? a->code : -1;
+    }
+    int ask(const std::string &from, const std::string &body, user who = user::root) {
+        auto g = hello(greeting_kind::admin);
+        g.body_bytes = static_cast<uint32_t>(body.size());
+        return answer_to(from, g, body, who);
+    }
+    /* What m0 asks for `group delete`. */
+    json deletion(bool force) const {
+        return {{"op", "delete"},
+                {"group", "g"},
+                {"digest", config::load_group(group_file())->digest},
+                {"uuid", format_uuid(state_.group)},
+                {"force", force}};
     }
     void is_cut_off(const std::vector<uint8_t> &bytes) {
         uint64_t before = refused("connections");
@@ -277,17 +303,52 @@ TEST_F(node_ports, a_greeting_of_the_wrong_place_is_told_so) {
 
 TEST_F(node_ports, a_request_that_is_none_is_refused) {
     start();
-    auto ask = [this](const std::string &from, const std::string &body) {
-        auto g = hello(greeting_kind::admin);
-        g.body_bytes = static_cast<uint32_t>(body.size());
-        return answer_to(from, g, body);
-    };
     EXPECT_EQ(ask("127.0.8.1", "no json"), EBADMSG);
     EXPECT_EQ(ask("127.0.8.1", R"({"op": 3, "group": "g"})"), EBADMSG);
     EXPECT_EQ(ask("127.0.8.1", R"({"op": "delete", "group": "../g"})"), EINVAL);
     EXPECT_EQ(ask("127.0.8.99", R"({"op": "delete", "group": "g"})"), EACCES);
     EXPECT_NE(ask("127.0.8.1", R"({"op": "explode", "group": "g"})"), 0);
     EXPECT_EQ(group_status()["name"], "g") << "it is still there";
+}
+
+/* A user of a member's machine has its address, and can read the group's file. */
+TEST_F(node_ports, a_call_from_a_port_that_any_user_may_have_is_refused) {
+    start();
+    ASSERT_TRUE(wait([&] { return group_status()["state"] == "outside"; }));
+    EXPECT_EQ(ask("127.0.8.1", deletion(true).dump(), user::any), EACCES);
+    EXPECT_EQ(answer_to("127.0.8.1", hello(greeting_kind::link), "", user::any), EACCES);
+    EXPECT_EQ(refused("connections"), 2u);
+    ASSERT_EQ(status()["groups"].size(), 1u);
+    EXPECT_EQ(ask("127.0.8.1", deletion(true).dump()), 0) << "harpd's own call";
+    EXPECT_TRUE(wait([&] { return status()["groups"].size() == 0; }));
+}
+
+TEST_F(node_ports, a_message_that_is_not_from_a_harpds_port_is_refused) {
+    start();
+    ASSERT_TRUE(wait([&] { return group_status()["state"] == "outside"; }));
+    say("127.0.8.1", 0, encode(beat(0)));
+    EXPECT_TRUE(wait([&] { return group_refused("wrong_address") == 1; }));
+    EXPECT_FALSE(group_status()["members"].at(0).contains("role"));
+}
+
+TEST_F(node_ports, a_deletion_names_the_group_and_ends_no_service_without_force) {
+    start();
+    ASSERT_TRUE(wait([&] { return group_status()["state"] == "outside"; }));
+    auto other = deletion(true);
+    other["uuid"] = format_uuid(random_uuid());
+    EXPECT_EQ(ask("127.0.8.1", other.dump()), EINVAL);
+    auto m = beat(0);
+    std::get<status_beat>(m.body).serving = true;
+    say("127.0.8.1", encode(m));
+    ASSERT_TRUE(wait([&] { return group_status()["members"].at(0).contains("role"); }));
+    EXPECT_EQ(ask("127.0.8.1", deletion(false).dump()), EBUSY);
+    std::optional<result<std::string>> here;
+    node_->group_delete("g", false, [&](const result<std::string> &r) { here = r; });
+    ASSERT_TRUE(wait([&] { return here.has_value(); }));
+    EXPECT_EQ(here->error().text, "group g is served by m0; --force ends it all the same");
+    ASSERT_EQ(status()["groups"].size(), 1u);
+    EXPECT_EQ(ask("127.0.8.1", deletion(true).dump()), 0);
+    EXPECT_TRUE(wait([&] { return status()["groups"].size() == 0; }));
 }
 
 /* I10: what cannot run is in status, with the file and what is wrong with it. */
@@ -318,6 +379,13 @@ TEST_F(node_files, a_configuration_of_another_group) {
     group_ = fmt::format("uuid = \"{}\"\n", format_uuid(random_uuid())) + group_;
     start();
     says("uuid is not that of the group as it was created");
+}
+
+TEST_F(node_files, ports_that_are_others_than_harp_toml_says) {
+    auto at = group_.rfind("control_port = ");
+    group_.replace(at, group_.find('\n', at) - at, "control_port = 1");
+    start();
+    says("expected the same in both");
 }
 
 TEST_F(node_files, a_state_file_of_which_both_copies_are_damaged) {
