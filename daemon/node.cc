@@ -496,15 +496,23 @@ void node::creation_made(const std::shared_ptr<creation> &c) {
 
 /* ---- ending one ---- */
 
+failure node::not_running(const std::string &name) const {
+    auto it = broken_.find(name);
+    if (it == broken_.end()) {
+        return fail(ENOENT, fmt::format("no group '{}' here", name));
+    }
+    return fail(EBUSY, fmt::format("group {} is here and cannot run ({}): mend that, restart "
+                                   "harpd, then try again",
+                                   name, it->second));
+}
+
 void node::delete_here(const std::string &name, std::function<void(result<void>)> done) {
     auto it = groups_.find(name);
     if (it == groups_.end()) {
-        if (broken_.contains(name)) {
-            done(fail(EBUSY, fmt::format("{}: group {} cannot run here ({}); mend that first",
-                                         config_.name, name, broken_[name])));
-            return;
-        }
-        done({}); /* it is not there: as asked */
+        failure f = not_running(name);
+        /* It is not there: as asked. */
+        done(f.code == ENOENT ? result<void>()
+                              : fail(f.code, fmt::format("{}: {}", config_.name, f.text)));
         return;
     }
     it->second->dissolve([this, name, done](const result<void> &r) {
@@ -533,7 +541,7 @@ result<void> node::may_delete(const std::string &name, bool force) const {
 void node::group_delete(const std::string &name, bool force, text_fn done) {
     auto it = groups_.find(name);
     if (it == groups_.end()) {
-        done(fail(ENOENT, fmt::format("no group '{}' here", name)));
+        done(not_running(name));
         return;
     }
     if (auto r = may_delete(name, force); !r) {
@@ -577,7 +585,7 @@ void node::group_delete(const std::string &name, bool force, text_fn done) {
 result<void> node::switchover(const std::string &name, const std::string &to) {
     auto it = groups_.find(name);
     if (it == groups_.end()) {
-        return fail(ENOENT, fmt::format("no group '{}' here", name));
+        return not_running(name);
     }
     return it->second->switchover(to);
 }

@@ -58,6 +58,8 @@ private:
                std::function<void(result<cluster::lower_traits>)> done);
     result<void> create_here(const config::group_config &g, slot_t self, const uuid_bytes &uuid,
                              uint64_t lineage);
+    /* Why groups_ has no such group. */
+    failure not_running(const std::string &name) const;
     result<void> may_delete(const std::string &name, bool force) const;
     void delete_here(const std::string &name, std::function<void(result<void>)> done);
     void ask_peer(const config::group_config &g, slot_t peer, std::string body, text_fn done);

@@ -359,6 +359,11 @@ protected:
         EXPECT_EQ(g["name"], "g");
         EXPECT_EQ(g["state"], "cannot run");
         EXPECT_FALSE(g["serving"].get<bool>());
+        std::optional<result<std::string>> deleted;
+        node_->group_delete("g", true, [&](const result<std::string> &r) { deleted = r; });
+        ASSERT_TRUE(deleted && !*deleted);
+        EXPECT_EQ(deleted->error().code, EBUSY) << "it is there, and its state stays";
+        EXPECT_NE(deleted->error().text.find(words), std::string::npos) << deleted->error().text;
         EXPECT_NE(g["headline"].get<std::string>().find(words), std::string::npos) << g["headline"];
     }
 };
