@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
-"""Lowers that wait or fail do harm to no other; ACLs that cannot be are not logged."""
+"""Lowers that are slow or fail, memory that is short; each does harm to no other."""
 from __future__ import annotations
 
 import errno
@@ -208,6 +208,32 @@ def read_fails(kind: str) -> str:
     return said
 
 
+def write_back_fails(kind: str) -> str:
+    """What a backup has applied cannot be written out: LB stays, and it leaves (N6)."""
+    with Failing(kind, 1) as rig:
+        for n in range(10):
+            (rig.p.mnt / f"f{n}").write_bytes(b"x" * 5000)
+        rig.settle()
+        rig.harp.verb("sync", rig.group, 1)
+        before = rig.harp.get(rig.group, 1)["lb"]
+        events = harpnl.Events()
+        rig.dm.fail()
+        # Committed by the backup's memory; what it has applied by now no disk has.
+        writer = threading.Thread(target=lambda: (rig.p.mnt / "more").write_bytes(b"more"),
+                                  daemon=True)
+        writer.start()
+        try:
+            rig.harp.verb("sync", rig.group, 1)
+        except harpnl.HarpError:
+            pass
+        said = events.wait("media-failure", timeout=60)["text"]
+        events.harp.close()
+        state = rig.harp.get(rig.group, 1)
+        assert state["lb"] == before, "LB moved over what is on no disk"
+        rig.gave_up()
+    return said
+
+
 # ------------------------------------------------------------ refused, so not logged
 
 def acls_are_vetted(kind: str) -> str:
@@ -244,13 +270,82 @@ def acls_are_vetted(kind: str) -> str:
     return "nine ways"
 
 
+# ---------------------------------------------------------------------- short memory
+
+def inodes_cached() -> int:
+    for line in Path("/proc/slabinfo").read_text().splitlines():
+        if line.startswith("harp_inode "):
+            return int(line.split()[1])
+    raise AssertionError("no harp_inode in /proc/slabinfo")
+
+
+class Reclaim:
+    """The kernel wants more free memory than there can be, and takes back what it may."""
+
+    KNOB = Path("/proc/sys/vm/min_free_kbytes")
+
+    def __enter__(self) -> Reclaim:
+        Path("/proc/sys/vm/drop_caches").write_text("1")
+        self.old = self.KNOB.read_text()
+        free = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
+        # kswapd begins a quarter above it and goes on up to a half, which it cannot reach;
+        # who asks for memory need not wait.
+        self.KNOB.write_text(str(int(free["MemFree"].split()[0]) * 79 // 100))
+        return self
+
+    def until(self, good: Callable[[], bool], timeout: float = 60) -> None:
+        end = time.monotonic() + timeout
+        while not good():
+            assert time.monotonic() < end, f"nothing is taken back: {inodes_cached()} inodes"
+            # What is read takes memory, which wakes kswapd.
+            with open(disks()[2], "rb") as disk:
+                for _ in range(64):
+                    disk.read(1 << 20)
+
+    def __exit__(self, *_: object) -> None:
+        self.KNOB.write_text(self.old)
+
+
+def memory_is_short(kind: str) -> str:
+    """Reclaim takes inodes, nodes and indexes back, which it may do at any moment: no lock
+    that it needs may be held while memory is asked for (lockdep)."""
+    folders, files = 100, 8
+    bare = BASE / "bare"
+    make_fs(disks()[2], kind)
+    mount_lower(disks()[2], bare, kind)
+    for n in range(40):
+        # The lower's own users ask for memory under its directories' locks.
+        (bare / f"b{n}").mkdir()
+        os.chmod(bare / f"b{n}", 0o711)
+        os.setxattr(bare / f"b{n}", "user.x", b"x" * 300)
+    umount(bare)
+    with Rig(kind) as rig:
+        for d in range(folders):
+            folder = rig.p.mnt / f"d{d}"
+            folder.mkdir()
+            for n in range(files):
+                (folder / f"f{n}").touch()
+            assert len(os.listdir(folder)) == files
+        rig.settle()
+        before = inodes_cached()
+        with Reclaim() as reclaim:
+            reclaim.until(lambda: inodes_cached() < before // 4)
+            left = inodes_cached()
+        for d in range(folders):
+            assert len(os.listdir(rig.p.mnt / f"d{d}")) == files
+        same_copies(rig)
+    return f"{before} inodes, then {left}"
+
+
 def main() -> int:
     kinds = [k for k in ("ext4", "xfs") if k in sys.argv[1:]] or ["ext4", "xfs"]
     tests: list[tuple[str, Callable[[], Any]]] = [
         ("ext4: a mount that waits for its lower keeps nobody waiting", mounts_wait_alone)]
     for kind in kinds:
         for title, test in (("ACLs that cannot be are not logged", acls_are_vetted),
-                            ("the primary's lower cannot be read", read_fails)):
+                            ("memory is short", memory_is_short),
+                            ("the primary's lower cannot be read", read_fails),
+                            ("the backup's lower cannot be written", write_back_fails)):
             tests.append((f"{kind}: {title}", lambda x=test, k=kind: x(k)))
     words = [word for word in sys.argv[1:] if word not in ("ext4", "xfs")]
     tests = [t for t in tests if not words or any(word in t[0] for word in words)]
