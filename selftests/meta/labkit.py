@@ -67,12 +67,19 @@ def leftovers() -> list[str]:
     return found
 
 
-def gone() -> None:
-    end = time.monotonic() + 30
-    while left := leftovers():
+def wait(good: Callable[[], bool], seconds: float, complaint: str) -> None:
+    end = time.monotonic() + seconds
+    while not good():
         if time.monotonic() > end:
-            raise AssertionError(f"left behind: {left}")
+            raise AssertionError(complaint)
         time.sleep(0.1)
+
+
+def gone() -> None:
+    try:
+        wait(lambda: not leftovers(), 30, "")
+    except AssertionError:
+        raise AssertionError(f"left behind: {leftovers()}") from None
 
 
 def networks_are_cut() -> None:
