@@ -708,6 +708,9 @@ void kernel_replica::on_event(const attributes &a) {
     case HARP_EVENT_HIGHER_VIEW:
         hooks_.event(higher_view{value, link_peer_});
         break;
+    case HARP_EVENT_LEAVE:
+        hooks_.event(partner_left{value});
+        break;
     case HARP_EVENT_NO_CONTROL: /* its value is a slot; a link is of one view */
         hooks_.event(partner_no_control{link_view_});
         break;
@@ -720,7 +723,7 @@ void kernel_replica::on_event(const attributes &a) {
         }
         break;
     default:
-        break; /* SERVING, STARTED, LEAVE: the state says it all */
+        break; /* SERVING, STARTED: the state says it all */
     }
     poll();
 }

@@ -117,7 +117,15 @@ TEST(vsr_object, leave_of_the_beneficiary_ends_the_promise) {
     ASSERT_TRUE(r.obj.accept(r.now, r.beat(view_pb)).ok());
     r.obj.on_leave(slot_p, incarnation_t(9), view_t(4));
     EXPECT_FALSE(r.fence(5, slot_b).ok) << "another life's LEAVE";
+    auto told = [&] {
+        auto events = r.obj.take_events();
+        return std::any_of(events.begin(), events.end(), [](const kernel_event &e) {
+            return std::holds_alternative<partner_left>(e);
+        });
+    };
+    EXPECT_FALSE(told());
     r.obj.on_leave(slot_p, incarnation_t(1), view_t(4));
+    EXPECT_TRUE(told());
     EXPECT_TRUE(r.fence(5, slot_b).ok);
 }
 

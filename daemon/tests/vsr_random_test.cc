@@ -24,7 +24,7 @@ uint64_t from_env(const char *name, uint64_t otherwise) {
 }
 
 /* Which faults a batch of schedules leans on; a mutant needs its own kind of trouble. */
-enum class bias { any, hard, soft, partition, kill, witness };
+enum class bias { any, hard, soft, partition, kill, witness, leave };
 
 class schedule {
 public:
@@ -158,6 +158,8 @@ private:
         bool leaned = lean_ != bias::any && w_.below(3) != 0;
         if (leaned && lean_ == bias::witness && w_.at(slot_w).up) {
             witness_trouble();
+        } else if (leaned && lean_ == bias::leave) {
+            w_.leave_by_itself(target);
         } else if (leaned ? lean_ == bias::hard : dice < 2) {
             crash(target, crash_kind::hard);
         } else if (leaned ? lean_ == bias::soft : dice < 4) {
@@ -249,6 +251,24 @@ TEST(vsr_random, when_faults_stop_and_a_whole_log_is_left_the_group_serves) {
         EXPECT_TRUE(served || !s.log_survives()) << "seed " << seed;
     }
     EXPECT_GT(recovered, runs / 2);
+}
+
+/* As the kernel does at a media failure; but these may return. */
+TEST(vsr_random, replicas_that_leave_by_themselves_break_nothing_and_are_followed) {
+    uint64_t only = from_env("HARP_VSR_SEED", 0);
+    uint64_t first = only != 0 ? only : 200001;
+    uint64_t runs = only != 0 ? 1 : from_env("HARP_VSR_RUNS", default_runs) / 10;
+    uint64_t leaves = 0;
+    for (uint64_t seed = first; seed < first + runs; ++seed) {
+        schedule s(seed, broken_rule::none, bias::leave);
+        s.run();
+        ASSERT_EQ(s.w().violation(), "");
+        bool served = s.recovers();
+        ASSERT_EQ(s.w().violation(), "");
+        EXPECT_TRUE(served || !s.log_survives()) << "seed " << seed;
+        leaves += s.w().leaves();
+    }
+    EXPECT_TRUE(only != 0 || leaves > runs) << leaves;
 }
 
 struct mutant {

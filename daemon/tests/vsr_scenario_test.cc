@@ -235,6 +235,27 @@ TEST(vsr_scenario, a_primary_that_leaves_hands_over_first) {
     })) << w.violation();
 }
 
+TEST(vsr_scenario, a_member_whose_lower_fails_is_replaced_before_its_silence_tells) {
+    for (slot_t gone : {slot_p, slot_b}) {
+        slot_t stays = gone == slot_p ? slot_b : slot_p;
+        served w(plain());
+        index_t kept = w.committed_top();
+        w.run_for(quick_timings().window); /* V7: nobody is bound any more */
+        time_point_t left = w.now();
+        w.fail_lower(gone);
+        ASSERT_TRUE(w.run_until(w.now() + 3s, [&] {
+            return w.server() == stays && w.replica(stays).view().backup.slot == slot_w;
+        })) << w.violation();
+        EXPECT_LT(w.now() - left, quick_timings().detect) << gone.value();
+        EXPECT_GE(w.replica(stays).cp(), kept);
+        w.work(stays, 5);
+        w.run_for(1s);
+        EXPECT_FALSE(w.at(gone).service) << gone.value();
+        EXPECT_EQ(w.brain(gone).status(w.local(w.at(gone))).headline,
+                  "in no view: media failure: EIO");
+    }
+}
+
 TEST(vsr_scenario, a_paused_primary_serves_nothing_when_it_wakes) {
     served w(plain());
     w.pause(slot_p, 3s);

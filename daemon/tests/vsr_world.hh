@@ -265,6 +265,22 @@ public:
         }
     }
 
+    /* N6. */
+    void fail_lower(slot_t s) {
+        node &n = at(s);
+        n.replica->set_needs_copy(true);
+        leave_by_itself(s);
+        n.brain->on_kernel(local(n), media_failure{"EIO"});
+        carry_out(s);
+    }
+    /* Its replica gives its view up of its own accord. */
+    void leave_by_itself(slot_t s) {
+        node &n = at(s);
+        if (n.up && n.replica->current_role() != role::none) {
+            execute(n, {token_t(), cmd_leave{n.replica->view().view}});
+        }
+    }
+
     void cut(slot_t from, slot_t to) { cut_[from.value()][to.value()] = true; }
     void cut_both(slot_t a, slot_t b) {
         cut(a, b);
@@ -384,6 +400,7 @@ public:
     uint64_t events() const { return events_; }
     uint64_t takeovers() const { return takeovers_; }
     uint64_t cuts() const { return cuts_; }
+    uint64_t leaves() const { return leaves_; }
     uint64_t views() const { return records_.size(); }
 
 private:
@@ -546,7 +563,13 @@ private:
             check_enter(n, enter->record);
         }
         bool lease_elsewhere = server().has_value();
+        const auto *leave = std::get_if<cmd_leave>(&c.body);
+        bool tells = leave && n.replica->current_role() != role::none &&
+                     n.replica->view().view == leave->view;
         n.replica->execute(local(n), c);
+        if (tells) {
+            tell_leave(n);
+        }
         if (c.body.index() != 5) {
             static constexpr const char *names[] = {"attach", "fence", "adopt", "enter", "serve"};
             say(n, fmt::format("asked to {}", names[c.body.index()]));
@@ -611,6 +634,18 @@ private:
                           send_records(at(to));
                       }
                   });
+    }
+    void tell_leave(node &n) {
+        const auto &v = n.replica->view();
+        bool first = v.primary.slot == n.slot;
+        slot_t to = first ? v.backup.slot : v.primary.slot;
+        link_send(n.slot, to, [this, to, mine = first ? v.primary : v.backup, view = v.view] {
+            if (at(to).up) {
+                ++leaves_;
+                at(to).replica->on_leave(mine.slot, mine.inc, view);
+                report_events(at(to));
+            }
+        });
     }
     void send_records(node &n) {
         auto rec = n.replica->make_records(local(n));
@@ -852,6 +887,7 @@ private:
     uint64_t events_ = 0;
     uint64_t takeovers_ = 0;
     uint64_t cuts_ = 0;
+    uint64_t leaves_ = 0; /* heard by the partner */
     uint64_t payload_ = 0;
     std::array<std::array<bool, member_count>, member_count> cut_{};
     std::array<std::array<time_point_t, member_count>, member_count> link_last_{};

@@ -189,7 +189,7 @@ bool core::impl::stays_out() const {
 void core::impl::set_phase(phase_t next) {
     phase_ = std::move(next);
     out_.status_changed = true;
-    silent_ = false;
+    silent_ = partner_left_ = false;
 }
 
 void core::impl::become_failed(std::string why, std::string advice) {

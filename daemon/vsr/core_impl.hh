@@ -168,6 +168,7 @@ private:
     void on_fact(const higher_view &fact);
     void on_fact(const started_seen &fact);
     void on_fact(const partner_no_control &fact);
+    void on_fact(const partner_left &fact);
     void on_fact(const media_failure &fact);
     void on_fact(const command_done &fact) { on_done(fact); }
     void reask_lost();
@@ -221,6 +222,7 @@ private:
     void deposed(slot_t primary, view_t view);
     bool unpromised(const object_report &report);
     void leave_view();
+    void left_by_itself(std::string why);
     void set_link(std::optional<link_wanted> wanted);
     void give_up_service(const std::string &why);
     bool backup_adopts() const;
@@ -254,12 +256,14 @@ private:
     duration_t wait_; /* T, doubled per failure */
     time_point_t next_try_;
     time_point_t next_status_;
-    bool silent_ = false;      /* the partner in this view is */
-    bool handed_over_ = false; /* to leave when the switchover is done */
+    bool silent_ = false;       /* the partner in this view is */
+    bool partner_left_ = false; /* of this view, so its kernel told ours */
+    bool handed_over_ = false;  /* to leave when the switchover is done */
     std::optional<slot_t> avoid_backup_;
     std::optional<std::optional<link_wanted>> link_;
     bool service_on_ = false;
     std::string last_failure_;
+    std::string left_why_; /* this member's replica left the last view by itself */
 };
 
 } // namespace harp::vsr

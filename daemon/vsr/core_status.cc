@@ -138,7 +138,9 @@ std::string core::impl::headline(time_point_t now) const {
             return live ? fmt::format("stands by: {} serves", who(*live).name)
                         : "stands by: nobody serves";
         }
-        return disk_.formed ? "in no view" : "in no view yet: the group has never formed one";
+        return !left_why_.empty() ? "in no view: " + left_why_
+               : disk_.formed     ? "in no view"
+                                  : "in no view yet: the group has never formed one";
     case member_state::proposing:
         return fmt::format("proposes view {}", as<phase::proposing>().view.value());
     case member_state::agreed:
@@ -177,9 +179,15 @@ std::string core::impl::outside_reason(time_point_t now) const {
     if (auto live = live_primary()) {
         /* A witness has no other place while both data members are in the view. */
         return !me().is_data() ? std::string()
-                               : fmt::format("{} serves without this member; coming back is not in "
-                                             "this version",
-                                             who(*live).name);
+               : !left_why_.empty()
+                       ? fmt::format("{}; {} serves without this member", left_why_,
+                                     who(*live).name)
+                       : fmt::format("{} serves without this member; coming back is not in "
+                                     "this version",
+                                     who(*live).name);
+    }
+    if (!left_why_.empty()) {
+        return fmt::format("{} ({})", left_why_, others);
     }
     if (heard == 0) {
         return "no other member is heard: " + others;
@@ -261,6 +269,10 @@ status_report core::impl::status(time_point_t now) const {
         out.why_not_serving = silent_ ? last_failure_ : std::string();
     } else if (in<phase::outside>()) {
         out.why_not_serving = outside_reason(now);
+        if (report_.needs_copy) {
+            out.advice = "mend or replace its lower file system; coming back is not in this "
+                         "version: the group goes on without this member, or is made anew";
+        }
     } else if (in<phase::proposing>()) {
         out.why_not_serving = as<phase::proposing>().failure;
     }

@@ -287,6 +287,7 @@ void core::impl::entered() {
     auto a = as<phase::adopting>();
     const view_record &r = a.what.record;
     ++counts_.views_entered;
+    left_why_.clear();
     next_try_ = now_;
     bool first = r.primary.slot == cfg_.self;
     slot_t other = first ? r.backup.slot : r.primary.slot;
@@ -395,7 +396,7 @@ void core::impl::tick_primary() {
             propose(false, std::nullopt);
         }
     } else if (silent_) {
-        partner_lost("its backup is silent");
+        partner_lost(partner_left_ ? "its backup has left the view" : "its backup is silent");
     }
 }
 
@@ -409,7 +410,7 @@ void core::impl::tick_backup() {
         send(b.record.primary.slot, b.record.view, started{b.record.primary.inc});
     }
     if (silent_) {
-        partner_lost("its primary is silent");
+        partner_lost(partner_left_ ? "its primary has left the view" : "its primary is silent");
     }
 }
 
@@ -458,7 +459,11 @@ void core::impl::on_fact(const watermarks &fact) {
         return;
     }
     if (fact.report.fence > r->view) {
-        leave_view();
+        /* Fenced, and nobody here has asked for it. */
+        fence_ ? leave_view()
+               : left_by_itself(fmt::format("its replica has left view {} by itself, see the "
+                                            "kernel's log",
+                                            r->view.value()));
         return;
     }
     bool primary = in<phase::primary>();
@@ -479,7 +484,7 @@ void core::impl::on_fact(const watermarks &fact) {
                           now_ - entered < cfg_.times.give_up_adopt;
     bool leaving = p.status.leaving && fresh(other, now_);
     bool was_silent = silent_;
-    bool gone = leaving || (primary && fact.partner_no_control) ||
+    bool gone = leaving || partner_left_ || (primary && fact.partner_no_control) ||
                 now_ - heard >= cfg_.times.detect || (!primary && unpromised(fact.report));
     silent_ = !still_adopting && gone;
     if (silent_ != was_silent) {
@@ -539,15 +544,40 @@ void core::impl::on_fact(const struct partner_no_control &fact) {
     }
 }
 
+/* L4: it promises and acknowledges nothing more; no reason to wait for its silence. */
+void core::impl::on_fact(const struct partner_left &fact) {
+    const view_record *r = current_record();
+    if (!r || r->view != fact.view || partner_left_) {
+        return;
+    }
+    partner_left_ = silent_ = true;
+    out_.status_changed = true;
+    if (in<phase::primary>()) {
+        as<phase::primary>().serve_by = now_;
+        tick_primary();
+    } else {
+        tick_backup();
+    }
+}
+
 /* N6: the object has fenced itself and told LEAVE. */
 void core::impl::on_fact(const media_failure &fact) {
     report_.needs_copy = true;
-    note_line(note::level::error, "media failure: " + fact.text);
-    last_failure_ = "media failure: " + fact.text;
+    std::string why = "media failure: " + fact.text;
+    if (why != left_why_) { /* a poll may have told it before, in fewer words */
+        left_by_itself(std::move(why));
+    }
+}
+
+/* The kernel's gate is shut and the partner told; harpd's half of giving up remains. */
+void core::impl::left_by_itself(std::string why) {
+    note_line(note::level::error, why);
+    left_why_ = std::move(why);
+    out_.status_changed = true;
     if (current_record()) {
         leave_view();
-        give_up_service("the lower file system failed");
     }
+    give_up_service(left_why_);
 }
 
 void core::impl::leave_view() {

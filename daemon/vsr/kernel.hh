@@ -149,12 +149,17 @@ struct started_seen {
 struct partner_no_control {
     view_t view;
 };
+/* L4: the partner's LEAVE came on the record link: it has fenced itself out of view. */
+struct partner_left {
+    view_t view;
+};
 /* N6: the object has fenced itself and told LEAVE; the lower is not to be trusted. */
 struct media_failure {
     std::string text;
 };
 
-using kernel_event = std::variant<command_done, watermarks, lease_changed, link_changed,
-                                  higher_view, started_seen, partner_no_control, media_failure>;
+using kernel_event =
+        std::variant<command_done, watermarks, lease_changed, link_changed, higher_view,
+                     started_seen, partner_no_control, partner_left, media_failure>;
 
 } // namespace harp::vsr

@@ -556,6 +556,10 @@ void object::store_failed(const std::string &why) {
 }
 
 void object::on_leave(slot_t sender, incarnation_t inc, view_t view) {
+    const member_life &partner = role_ == role::primary ? view_.backup : view_.primary;
+    if (active() && view_.view == view && partner == member_life{sender, inc}) {
+        events_.emplace_back(partner_left{view});
+    }
     if (view_.view == view && sender == beneficiary_ && view_.primary.slot == sender &&
         view_.primary.inc == inc) {
         promise_until_ = time_point_t();
