@@ -2,6 +2,7 @@
 #include "member.hh"
 
 #include "cluster/records.hh"
+#include "knl/host.hh"
 #include "net/tcp.hh"
 #include "util/log.hh"
 #include "util/text.hh"
@@ -135,6 +136,11 @@ result<void> group_member::begin() {
         link_found_ = found.view && backend_.replica->facts().link_up;
     }
     core_ = std::make_unique<vsr::core>(core_config(disk_, group_), disk_, found, boottime_now());
+    const auto &me = group_.members[self_.value()];
+    machine_ = me.is_data() ? knl::host_warnings(me.region) : std::vector<std::string>();
+    for (const auto &w : machine_) {
+        log_warning("{}: {}", group_.name, w);
+    }
     tick_ = env_.events->timer([this] {
         core_->tick(boottime_now());
         carry_out();

@@ -129,6 +129,7 @@ private:
     };
     std::array<peer_news, vsr::member_count> peers_;
     std::optional<vsr::watermarks> last_marks_;
+    std::vector<std::string> machine_;     /* what of it is not as it should be */
     std::vector<net::connection> clients_; /* of the primary before us */
     uint64_t foreign_ = 0; /* control messages from where the sender's harpd is not */
     uint64_t poll_ms_ = 250;

@@ -109,6 +109,7 @@ json group_member::status() const {
                 {"not_survived", s.not_survived},
                 {"advice", s.advice},
                 {"versions", other_versions()},
+                {"machine", machine_},
                 {"members", members},
                 {"refused", counters_of(core_->counts())}};
     out["refused"]["wrong_address"] = foreign_;

@@ -129,6 +129,9 @@ std::string group_block(const json &g) {
     say("replica:", text_of(replica, "trouble"));
     say("beware:", text_of(g, "not_survived"));
     say("do:", text_of(g, "advice"));
+    for (const json &w : g.value("machine", json::array())) {
+        say("machine:", w.is_string() ? w.get<std::string>() : "");
+    }
     return out;
 }
 

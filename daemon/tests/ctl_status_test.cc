@@ -38,10 +38,12 @@ TEST(status, what_is_wrong_is_said_with_what_to_do) {
     std::string t = status_table(R"({"groups":[{"name":"data","headline":"nobody serves",
         "why_not_serving":"beta is silent","not_survived":"any","advice":"start harpd on beta",
         "versions":"gamma's harpd speaks another",
+        "machine":["kernel.panic is 0","a virtual machine",5],
         "service":{"state":"off","trouble":"nfsd did not start"},
         "replica":{"trouble":"no replica in the kernel yet"}}]})",
                                  "");
-    for (const char *said : {"not serving: beta is silent", "versions:    gamma's harpd",
+    for (const char *said : {"machine:     kernel.panic is 0\n  machine:     a virtual machine\n",
+                             "not serving: beta is silent", "versions:    gamma's harpd",
                              "trouble:     nfsd did not start", "replica:     no replica",
                              "beware:      any", "do:          start harpd on beta"}) {
         EXPECT_NE(t.find(said), std::string::npos) << said << "\n" << t;

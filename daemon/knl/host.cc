@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#include "knl/host.hh"
+
+#include "util/text.hh"
+
+#include <algorithm>
+#include <cctype>
+#include <charconv>
+#include <filesystem>
+#include <fmt/format.h>
+#include <optional>
+
+namespace harp::knl {
+
+namespace {
+
+using config::region_config;
+
+/* TCG Platform Reset Attack Mitigation; Linux sets it at each boot (libstub/tpm.c). */
+constexpr const char *clear_request =
+        "MemoryOverwriteRequestControl-e20939be-32d4-41be-a150-897f85d49829";
+/* A variable in efivarfs: its attributes, then what it holds. */
+constexpr size_t attribute_bytes = 4;
+
+/* As the kernel's memparse(): 64M, 0x20000000, 1048576K. */
+std::optional<uint64_t> mem_number(std::string_view &text) {
+    int base = 10;
+    if (text.starts_with("0x") || text.starts_with("0X")) {
+        base = 16;
+        text.remove_prefix(2);
+    }
+    uint64_t v = 0;
+    auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), v, base);
+    if (ec != std::errc()) {
+        return std::nullopt;
+    }
+    text.remove_prefix(static_cast<size_t>(end - text.data()));
+    constexpr std::string_view units = "KMGT";
+    auto unit = text.empty() ? std::string_view::npos
+                             : units.find(static_cast<char>(
+                                       toupper(static_cast<unsigned char>(text.front()))));
+    if (unit != std::string_view::npos) {
+        text.remove_prefix(1);
+        v <<= 10 * (unit + 1);
+    }
+    return v;
+}
+
+/* memmap=SIZE$ADDRESS[,SIZE$ADDRESS...]: is all of @region in one of them? */
+bool kept_free(const region_config &region, std::string_view cmdline) {
+    constexpr std::string_view key = "memmap=";
+    for (size_t at = 0; at < cmdline.size();) {
+        size_t end = std::min(cmdline.find_first_of(" \n", at), cmdline.size());
+        std::string_view word = cmdline.substr(at, end - at);
+        at = end + 1;
+        if (!word.starts_with(key)) {
+            continue;
+        }
+        word.remove_prefix(key.size());
+        while (!word.empty()) {
+            auto size = mem_number(word);
+            bool reserved = size && word.starts_with('$');
+            word.remove_prefix(reserved ? 1 : 0);
+            auto start = reserved ? mem_number(word) : std::nullopt;
+            if (start && *start <= region.start && region.start - *start <= *size &&
+                region.size <= *size - (region.start - *start)) {
+                return true;
+            }
+            auto comma = word.find(',');
+            word.remove_prefix(comma == std::string_view::npos ? word.size() : comma + 1);
+        }
+    }
+    return false;
+}
+
+std::string boot_arguments(const region_config &region, const host_paths &at) {
+    const std::string cmdline = read_file(at.proc + "/cmdline").value_or("");
+    if (region.what == region_config::kind::memmap && !kept_free(region, cmdline)) {
+        return fmt::format("the kernel was started without memmap={}${:#x}, which keeps the "
+                           "memory of the log free",
+                           region.size % (1u << 20) == 0 ? fmt::format("{}M", region.size >> 20)
+                                                         : fmt::format("{}K", region.size >> 10),
+                           region.start);
+    }
+    auto bytes = config::region_bytes(region, cmdline);
+    return bytes ? std::string() : bytes.error().text;
+}
+
+std::string firmware(const host_paths &at) {
+    std::error_code ec;
+    const std::string efi = at.sys + "/firmware/efi";
+    if (!std::filesystem::exists(efi, ec)) {
+        return {};
+    }
+    const std::string vars = efi + "/efivars";
+    if (std::filesystem::is_empty(vars, ec) || ec) {
+        return "whether the firmware clears memory at a reset cannot be told: mount efivarfs on "
+               "/sys/firmware/efi/efivars";
+    }
+    auto value = read_file(vars + "/" + clear_request, 64);
+    if (!value || value->size() <= attribute_bytes || ((*value)[attribute_bytes] & 1) == 0) {
+        return {};
+    }
+    return "the firmware is asked to clear memory after a crash (MemoryOverwriteRequestControl): "
+           "this member's log may then be lost as by a power cut; try it (operations guide)";
+}
+
+std::string hypervisor(const host_paths &at) {
+    const std::string cpu = read_file(at.proc + "/cpuinfo").value_or("");
+    auto flags = cpu.find("\nflags");
+    auto line = flags == std::string::npos ? ""
+                                           : cpu.substr(flags, cpu.find('\n', flags + 1) - flags);
+    if ((line + " ").find(" hypervisor ") == std::string::npos) {
+        return {};
+    }
+    auto clock = read_file(at.sys + "/devices/system/clocksource/clocksource0/current_clocksource")
+                         .value_or("unknown\n");
+    clock.erase(std::min(clock.find('\n'), clock.size()));
+    return fmt::format("a virtual one, with the clock {}: hand over before it is paused, saved or "
+                       "migrated (operations guide)",
+                       clock);
+}
+
+} // namespace
+
+std::vector<std::string> host_warnings(const region_config &region, const host_paths &at) {
+    std::vector<std::string> out;
+    auto add = [&](std::string text) {
+        if (!text.empty()) {
+            out.push_back(std::move(text));
+        }
+    };
+    add(boot_arguments(region, at));
+    auto panic = read_file(at.proc + "/sys/kernel/panic");
+    if (panic && panic->substr(0, panic->find('\n')) == "0") {
+        add("kernel.panic is 0: after a panic it does not come back by itself; set panic_timeout "
+            "in harp.toml");
+    }
+    if (region.what != region_config::kind::mem) {
+        add(firmware(at));
+    }
+    add(hypervisor(at));
+    return out;
+}
+
+} // namespace harp::knl

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What of this machine would break what a group relies on: memory that a reset clears,
+ * boot arguments that do not fit the region, a clock that does not see a pause
+ * (kernel-notes 1, 6 and 59).
+ */
+#pragma once
+
+#include "config/group.hh"
+
+#include <string>
+#include <vector>
+
+namespace harp::knl {
+
+/* Tests have their own. */
+struct host_paths {
+    std::string proc = "/proc";
+    std::string sys = "/sys";
+};
+
+/* Of a data member whose log is in @region; a sentence each, with what to do. */
+std::vector<std::string> host_warnings(const config::region_config &region,
+                                       const host_paths &at = {});
+
+} // namespace harp::knl

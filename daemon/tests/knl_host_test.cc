@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Warnings about a machine, from a /proc and a /sys made up. */
+#include "knl/host.hh"
+
+#include <filesystem>
+#include <fstream>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+namespace harp::knl {
+namespace {
+
+namespace fs = std::filesystem;
+
+class machine : public testing::Test {
+protected:
+    void SetUp() override {
+        dir_ = testing::TempDir() + "harp-host-" + std::to_string(getpid());
+        fs::remove_all(dir_);
+        at_ = {dir_ + "/proc", dir_ + "/sys"};
+        put("proc/cmdline", "BOOT_IMAGE=/vmlinuz ro memmap=64M$0x20000000 panic=10\n");
+        put("proc/cpuinfo", "processor\t: 0\nflags\t\t: fpu vme sse2\nbugs\t\t:\n");
+        put("proc/sys/kernel/panic", "10\n");
+        put("sys/devices/system/clocksource/clocksource0/current_clocksource", "kvm-clock\n");
+    }
+    void TearDown() override { fs::remove_all(dir_); }
+    void put(const std::string &path, const std::string &content) {
+        fs::create_directories(fs::path(dir_ + "/" + path).parent_path());
+        std::ofstream(dir_ + "/" + path) << content;
+    }
+    std::vector<std::string> of(const char *region = "memmap:0x20000000:64M") {
+        auto r = config::parse_region(region);
+        EXPECT_TRUE(r.ok()) << region;
+        return host_warnings(*r, at_);
+    }
+    void variable(char value) {
+        put("sys/firmware/efi/efivars/"
+            "MemoryOverwriteRequestControl-e20939be-32d4-41be-a150-897f85d49829",
+            std::string("\x07\0\0\0", 4) + value);
+    }
+    /* Exactly one, which says this. */
+    void warns(const std::vector<std::string> &found, const std::string &words) {
+        ASSERT_EQ(found.size(), 1U);
+        EXPECT_NE(found[0].find(words), std::string::npos) << found[0];
+    }
+
+    std::string dir_;
+    host_paths at_;
+};
+
+TEST_F(machine, a_sound_one_is_not_complained_about) {
+    EXPECT_TRUE(of().empty()) << of()[0];
+    EXPECT_TRUE(of("mem:8M").empty());
+}
+
+TEST_F(machine, the_range_must_be_kept_free) {
+    for (const char *line :
+         {"quiet", "memmap=64M@0x20000000", "memmap=32M$0x20000000", "memmap=64M$0x30000000",
+          "memmap=64M0x20000000", "memmap=$0x20000000", "xmemmap=64M$0x20000000"}) {
+        put("proc/cmdline", line);
+        warns(of(), "without memmap=64M$0x20000000");
+    }
+    for (const char *line :
+         {"memmap=65536K$512M", "memmap=1G$0x10000000", "memmap=4K$0x1000,64M$0x20000000",
+          "memmap=4K$0x1000 memmap=0x4000000$0x20000000"}) {
+        put("proc/cmdline", line);
+        EXPECT_TRUE(of().empty()) << line;
+    }
+    fs::remove(dir_ + "/proc/cmdline");
+    warns(of(), "without memmap=64M$0x20000000");
+}
+
+TEST_F(machine, the_label_must_be_reserved) {
+    warns(of("reserve:harp"), "without reserve_mem=SIZE:ALIGNMENT:harp");
+    put("proc/cmdline", "reserve_mem=64M:4096:harp");
+    EXPECT_TRUE(of("reserve:harp").empty());
+}
+
+TEST_F(machine, a_panic_must_end) {
+    put("proc/sys/kernel/panic", "0\n");
+    warns(of(), "kernel.panic is 0");
+    put("proc/sys/kernel/panic", "-1\n");
+    EXPECT_TRUE(of().empty()) << "at once";
+}
+
+TEST_F(machine, firmware_that_clears_memory_is_named) {
+    fs::create_directories(dir_ + "/sys/firmware/efi/efivars");
+    warns(of(), "mount efivarfs");
+    put("sys/firmware/efi/efivars/BootOrder-8be4df61-93ca-11d2-aa0d-00e098032b8c", "x");
+    EXPECT_TRUE(of().empty()) << "the firmware has no such thing";
+    variable(0);
+    EXPECT_TRUE(of().empty());
+    variable(1);
+    warns(of(), "MemoryOverwriteRequestControl");
+    EXPECT_TRUE(of("mem:8M").empty()) << "plain memory is lost in any case";
+    variable(0x11);
+    warns(of(), "MemoryOverwriteRequestControl");
+}
+
+TEST_F(machine, a_virtual_one_is_told_apart) {
+    put("proc/cpuinfo", "processor\t: 0\nflags\t\t: fpu hypervisor\nbugs\t\t: hypervisor_x\n");
+    warns(of(), "a virtual one, with the clock kvm-clock: hand over before");
+    put("proc/cpuinfo",
+        "processor\t: 0\nmodel name\t: a hypervisor \nflags\t\t: fpu xhypervisor\n");
+    EXPECT_TRUE(of().empty());
+}
+
+} // namespace
+} // namespace harp::knl
