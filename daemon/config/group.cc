@@ -43,6 +43,7 @@ void read_lower(table_reader &r, member_config &m, complaints &out, const std::s
     }
     m.fs_type = lower.choice("type", {"ext4", "xfs"}, true);
     m.fs_options = lower.string_or("options", "", "mount options");
+    m.fs_options_line = lower.line("options");
     lower.finish();
 }
 
@@ -99,6 +100,28 @@ std::optional<member_config> read_member(const node &n, complaints &out) {
     }
     r.finish();
     return m;
+}
+
+std::multiset<std::string> words_of(std::string_view options) {
+    std::multiset<std::string> out;
+    while (!options.empty()) {
+        auto comma = std::min(options.find(','), options.size());
+        out.emplace(options.substr(0, comma));
+        options.remove_prefix(std::min(comma + 1, options.size()));
+    }
+    return out;
+}
+
+/* The same operation must end in the same way on both, whatever of it an option decides. */
+void check_lowers(const group_config &g, complaints &out) {
+    const member_config &first = g.members[0], &second = g.members[1];
+    if (words_of(first.fs_options) != words_of(second.fs_options)) {
+        out.add(second.fs_options_line,
+                fmt::format("lower: member '{}' has the options '{}', expected those that member "
+                            "'{}' has in line {}, '{}'",
+                            second.name, second.fs_options, first.name, first.fs_options_line,
+                            first.fs_options));
+    }
 }
 
 /*
@@ -370,6 +393,7 @@ result<group_config> read_group(const document &doc) {
         table_reader s(*svc, "[service]", out);
         read_link(s, g, out);
     }
+    check_lowers(g, out);
     check_sizes(g, out);
     read_nfs(r.subtable("nfs", false), g, out);
     read_exports(r, g, out);

@@ -36,6 +36,7 @@ struct member_config {
     std::string device;
     std::string fs_type;
     std::string fs_options;
+    uint32_t fs_options_line = 0;
     region_config region;
     std::string parent; /* interface under the group's link */
     /* The witness. */

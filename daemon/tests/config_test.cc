@@ -110,6 +110,9 @@ TEST(config, every_complaint_names_file_and_line_what_was_found_and_expected) {
             {"mem:64M", "mem:32M",
              "g.toml:18: region: found 'mem:32M', expected the size that member 'alpha' has in "
              "line 11, 'memmap:0x20000000:64M'"},
+            {"\"/dev/vdb\", type = \"ext4\"", "\"/dev/vdb\", type = \"ext4\", options = \"noacl\"",
+             "g.toml:17: lower: member 'beta' has the options '', expected those that member "
+             "'alpha' has in line 10, 'noacl'"},
             {"mem:64M", "memmap:0x20000000:128M", "g.toml:18: region: found 'memmap:0x20000000:"},
             {"log_size = \"64M\"", "log_size = \"63M\"",
              "g.toml:24: log_size: found 63.0 MiB, expected at least a data member's region, "
@@ -127,6 +130,19 @@ TEST(config, every_complaint_names_file_and_line_what_was_found_and_expected) {
         EXPECT_NE(complaint(c.from, c.to).find(c.said), std::string::npos)
                 << c.to << " gave: " << complaint(c.from, c.to);
     }
+}
+
+TEST(config, the_order_of_mount_options_does_not_matter) {
+    auto with = [](const std::string &first, const std::string &second) {
+        const std::string lower = "type = \"ext4\" }", open = "type = \"ext4\", options = \"";
+        auto at = good.find(lower);
+        std::string text = good;
+        text.replace(good.find(lower, at + 1), lower.size(), open + second + "\" }");
+        return read(text.replace(at, lower.size(), open + first + "\" }")).ok();
+    };
+    EXPECT_TRUE(with("discard,journal_checksum", "journal_checksum,discard"));
+    EXPECT_FALSE(with("discard,journal_checksum", "journal_checksum"));
+    EXPECT_FALSE(with("discard", "discard,discard"));
 }
 
 /* What the kernel calls reserved memory says nothing of its size. */
