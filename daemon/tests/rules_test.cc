@@ -39,6 +39,22 @@ std::set<std::string> tests_there_are() {
     return out;
 }
 
+/* "L1", or "V2, V3", alone in its line, and the rule below it. */
+std::set<std::string> rules_there_are(const std::string &doc) {
+    std::set<std::string> out;
+    std::istringstream lines(doc);
+    std::string before;
+    for (std::string line; std::getline(lines, line); before = line) {
+        const bool names = before.size() % 4 == 2 && isupper(before[0]) != 0;
+        for (size_t at = 0; names && line.rfind("  ", 0) == 0 && at < before.size(); at += 4) {
+            if (isupper(before[at]) != 0 && isdigit(before[at + 1]) != 0) {
+                out.insert(before.substr(at, 2));
+            }
+        }
+    }
+    return out;
+}
+
 } // namespace
 
 TEST(rules, each_has_a_test_and_each_test_named_exists) {
@@ -63,5 +79,9 @@ TEST(rules, each_has_a_test_and_each_test_named_exists) {
          {"S1", "S2", "S3", "N1", "N2", "N3", "N4", "N5", "N6", "L1", "L2", "L3", "L4", "L5",
           "V1", "V2", "V3", "V4", "V5", "V6", "V7", "V8", "D1", "D2", "G1", "G2", "G3"}) {
         EXPECT_GT(named[r], 0) << r;
+    }
+    const std::set<std::string> told = rules_there_are(doc.substr(0, begin));
+    for (const auto &[r, tests_of_it] : named) {
+        EXPECT_TRUE(told.contains(r)) << r << " has tests and is not in the document";
     }
 }
