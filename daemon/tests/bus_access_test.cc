@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Who may change something. The bus's own policy (bus/org.harp.Harp1.conf) is not in force
+ * here: harpd must refuse by itself.
+ */
+#include "bus/server.hh"
+#include "util/fd.hh"
+#include "util/loop.hh"
+
+#include <csignal>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace harp::bus {
+namespace {
+
+namespace fs = std::filesystem;
+using namespace std::chrono_literals;
+
+constexpr uid_t nobody = 65534;
+
+const char *const anybody_may_anything = R"(<busconfig>
+  <listen>unix:dir=%</listen>
+  <policy context="default">
+    <allow user="*"/>
+    <allow own="*"/>
+    <allow send_destination="*"/>
+    <allow receive_sender="*"/>
+  </policy>
+</busconfig>
+)";
+
+class access : public testing::Test {
+protected:
+    void SetUp() override {
+        if (getuid() != 0) {
+            GTEST_SKIP() << "needs root, to be somebody else";
+        }
+        if (system("command -v dbus-daemon >/dev/null") != 0) {
+            GTEST_SKIP() << "dbus-daemon is not installed";
+        }
+        dir_ = testing::TempDir() + "harp-bus-" + std::to_string(getpid());
+        fs::remove_all(dir_);
+        fs::create_directories(dir_);
+        /* Where everybody can run it, whoever may read the tree it was made in. */
+        fs::copy_file(fs::read_symlink("/proc/self/exe").parent_path().parent_path() / "harpctl",
+                      dir_ + "/harpctl");
+        start_bus();
+        api a;
+        a.status = [] { return std::string(R"({"groups":[]})"); };
+        a.group_create = [this](const std::string &, const api::text_fn &done) { called(done); };
+        a.group_delete = [this](const std::string &, bool, const api::text_fn &done) {
+            called(done);
+        };
+        a.switchover = [this](const std::string &, const std::string &) {
+            calls_++;
+            return result<void>();
+        };
+        auto made = server::make(loop_.raw(), address_, std::move(a));
+        ASSERT_TRUE(made.ok()) << made.error().text;
+        server_ = std::move(*made);
+    }
+    void TearDown() override {
+        server_.reset();
+        if (daemon_ > 0) {
+            kill(daemon_, SIGKILL);
+            waitpid(daemon_, nullptr, 0);
+        }
+        if (!dir_.empty()) {
+            fs::remove_all(dir_);
+        }
+    }
+
+    void called(const api::text_fn &done) {
+        calls_++;
+        done(std::string("{}"));
+    }
+
+    void start_bus() {
+        std::string config = anybody_may_anything;
+        std::ofstream(dir_ + "/bus.conf") << config.replace(config.find('%'), 1, dir_);
+        int fds[2];
+        ASSERT_EQ(pipe(fds), 0);
+        daemon_ = fork();
+        if (daemon_ == 0) {
+            prctl(PR_SET_PDEATHSIG, SIGKILL);
+            dup2(fds[1], STDOUT_FILENO);
+            execlp("dbus-daemon", "dbus-daemon", "--nofork", "--nopidfile", "--print-address",
+                   ("--config-file=" + dir_ + "/bus.conf").c_str(), nullptr);
+            _exit(127);
+        }
+        close(fds[1]);
+        unique_fd out(fds[0]);
+        for (char c = 0; read(out.get(), &c, 1) == 1 && c != '\n';) {
+            address_ += c;
+        }
+        ASSERT_NE(address_, "");
+    }
+
+    /* What harpctl says, and its exit status, run by @who. */
+    std::string harpctl(uid_t who, std::vector<const char *> words) {
+        int fds[2];
+        EXPECT_EQ(pipe(fds), 0);
+        pid_t pid = fork();
+        if (pid == 0) {
+            prctl(PR_SET_PDEATHSIG, SIGKILL);
+            dup2(fds[1], STDOUT_FILENO);
+            dup2(fds[1], STDERR_FILENO);
+            close(fds[0]);
+            if (who != 0 && (setgid(who) != 0 || setuid(who) != 0)) {
+                _exit(127);
+            }
+            words.insert(words.begin(), {"harpctl", "--bus", address_.c_str()});
+            words.push_back(nullptr);
+            execv((dir_ + "/harpctl").c_str(), const_cast<char **>(words.data()));
+            _exit(127);
+        }
+        close(fds[1]);
+        unique_fd out(fds[0]);
+        std::string said;
+        bool over = false;
+        auto end = boottime_now() + 20s;
+        while (!over && boottime_now() < end) {
+            loop_.turn(10ms);
+            pollfd p{out.get(), POLLIN, 0};
+            if (poll(&p, 1, 0) > 0) {
+                char buf[4096];
+                ssize_t n = read(out.get(), buf, sizeof(buf));
+                over = n <= 0;
+                said.append(buf, n > 0 ? static_cast<size_t>(n) : 0);
+            }
+        }
+        int status = 0;
+        kill(pid, over ? 0 : SIGKILL);
+        waitpid(pid, &status, 0);
+        return said + "exit " + std::to_string(WIFEXITED(status) ? WEXITSTATUS(status) : -1);
+    }
+
+    std::string dir_, address_;
+    pid_t daemon_ = -1;
+    loop loop_;
+    std::unique_ptr<server> server_;
+    int calls_ = 0;
+};
+
+const std::vector<std::vector<const char *>> changes = {
+        {"group", "create", "g"},
+        {"group", "delete", "g"},
+        {"group", "delete", "--force", "g"},
+        {"switchover", "g", "b"},
+};
+
+} // namespace
+
+TEST_F(access, anybody_may_read) {
+    EXPECT_EQ(harpctl(nobody, {"status"}), "no groups\nexit 0");
+}
+
+TEST_F(access, only_root_may_change) {
+    for (const auto &words : changes) {
+        const std::string said = harpctl(nobody, words);
+        EXPECT_TRUE(said.starts_with("harpctl: only root may do this (try sudo)\n")) << said;
+        EXPECT_TRUE(said.ends_with("exit 1")) << said;
+    }
+    EXPECT_EQ(calls_, 0);
+}
+
+TEST_F(access, root_may_change) {
+    int before = 0;
+    for (const auto &words : changes) {
+        std::string said = harpctl(0, words);
+        EXPECT_GT(calls_, before) << words[0] << ": " << said;
+        before = calls_;
+    }
+}
+
+} // namespace harp::bus
