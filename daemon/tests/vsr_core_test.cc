@@ -710,6 +710,7 @@ TEST(vsr_core, a_fence_of_its_own_is_not_taken_for_the_kernel_giving_up) {
     m.c.on_kernel(m.now, w);
     m.gather();
     EXPECT_FALSE(m.told<service_give_up>()) << "the same primary may go on";
+    EXPECT_EQ(m.c.state(), member_state::serving) << "until the answer is here";
 }
 
 TEST(vsr_core, a_partner_that_leaves_is_not_waited_for) {

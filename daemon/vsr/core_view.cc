@@ -459,11 +459,12 @@ void core::impl::on_fact(const watermarks &fact) {
         return;
     }
     if (fact.report.fence > r->view) {
-        /* Fenced, and nobody here has asked for it. */
-        fence_ ? leave_view()
-               : left_by_itself(fmt::format("its replica has left view {} by itself, see the "
-                                            "kernel's log",
-                                            r->view.value()));
+        /* With a fence under way its answer says what this is; else nobody here has asked. */
+        if (!fence_) {
+            left_by_itself(fmt::format("its replica has left view {} by itself, see the kernel's "
+                                       "log",
+                                       r->view.value()));
+        }
         return;
     }
     bool primary = in<phase::primary>();
