@@ -87,6 +87,17 @@ void member_lines(const json &group, std::vector<std::array<std::string, 5>> &ro
     }
 }
 
+/* What keeps a promoted witness going: the one figure to watch after a failure. */
+std::string witness_room(const json &group) {
+    for (const json &m : group.value("members", json::array())) {
+        if (flag_of(m, "self") && text_of(m, "kind") == "witness" && group.contains("log") &&
+            group["log"].contains("free_bytes")) {
+            return format_size(number_of(group["log"], "free_bytes")) + " left for the log here";
+        }
+    }
+    return {};
+}
+
 std::string group_block(const json &g) {
     std::string out = fmt::format("{}: {}\n", text_of(g, "name"), text_of(g, "headline"));
     std::vector<std::array<std::string, 5>> rows = {
@@ -126,6 +137,8 @@ std::string group_block(const json &g) {
             fmt::format("{} of {} in {}", format_size(number_of(replica, "ring_used")),
                         format_size(number_of(replica, "ring_size")), text_of(replica, "region")));
     }
+    say("region:", text_of(replica, "region_why"));
+    say("room:", witness_room(g));
     say("replica:", text_of(replica, "trouble"));
     say("beware:", text_of(g, "not_survived"));
     say("do:", text_of(g, "advice"));

@@ -40,12 +40,16 @@ TEST(status, what_is_wrong_is_said_with_what_to_do) {
         "versions":"gamma's harpd speaks another",
         "machine":["kernel.panic is 0","a virtual machine",5],
         "service":{"state":"off","trouble":"nfsd did not start"},
-        "replica":{"trouble":"no replica in the kernel yet"}}]})",
+        "log":{"free_bytes":3221225472},
+        "members":[{"name":"gamma","kind":"witness","self":true}],
+        "replica":{"region_why":"record 9 does not follow",
+                   "trouble":"no replica in the kernel yet"}}]})",
                                  "");
-    for (const char *said : {"machine:     kernel.panic is 0\n  machine:     a virtual machine\n",
-                             "not serving: beta is silent", "versions:    gamma's harpd",
-                             "trouble:     nfsd did not start", "replica:     no replica",
-                             "beware:      any", "do:          start harpd on beta"}) {
+    for (const char *said :
+         {"machine:     kernel.panic is 0\n  machine:     a virtual machine\n",
+          "not serving: beta is silent", "versions:    gamma's harpd",
+          "trouble:     nfsd did not start", "replica:     no replica", "region:      record 9",
+          "room:        3.0 GiB left", "beware:      any", "do:          start harpd on beta"}) {
         EXPECT_NE(t.find(said), std::string::npos) << said << "\n" << t;
     }
 }
