@@ -384,13 +384,16 @@ void tune_stream(int fd) {
 
 dialler::dialler(loop &l, std::vector<route> targets, greeting hello, std::string body,
                  duration_t limit, done_fn done)
-    : loop_(l), targets_(std::move(targets)), last_(fail(EHOSTUNREACH, "no address")),
-      done_(std::move(done)), alive_(std::make_shared<bool>(true)) {
+    : loop_(l), targets_(std::move(targets)),
+      each_(limit / static_cast<int>(std::max<size_t>(targets_.size(), 1))),
+      last_(fail(EHOSTUNREACH, "no address")), done_(std::move(done)),
+      alive_(std::make_shared<bool>(true)) {
     hello.body_bytes = static_cast<uint32_t>(body.size());
     out_ = encode(hello);
     out_.insert(out_.end(), body.begin(), body.end());
     timer_ = l.timer([this] { finish(fail(ETIMEDOUT, "no answer: " + last_.text)); });
     timer_.set_time(boottime_now() + limit);
+    connecting_ = l.timer([this] { failed(ETIMEDOUT); });
     next_target();
 }
 
@@ -401,6 +404,7 @@ dialler::~dialler() {
 void dialler::finish(result<granted> r) {
     source_.reset();
     timer_.set_time(time_point_t::max());
+    connecting_.set_time(time_point_t::max());
     /* The owner may end us in the callback. */
     auto shared = std::make_shared<result<granted>>(std::move(r));
     loop_.post([this, alive = alive_, shared] {
@@ -428,11 +432,17 @@ void dialler::next_target() {
                                 to.length) == 0 ||
                         errno == EINPROGRESS)) {
             source_ = loop_.watch(socket_.get(), EPOLLOUT, [this](uint32_t e) { ready(e); });
+            connecting_.set_time(boottime_now() + each_);
             return;
         }
         last_ = fail_errno("connect to " + to.to_string());
     }
     finish(last_);
+}
+
+void dialler::failed(int err) {
+    last_ = fail(err, targets_[at_ - 1].to.to_string() + ": " + errno_text(err));
+    next_target();
 }
 
 void dialler::ready(uint32_t events) {
@@ -452,10 +462,10 @@ void dialler::ready(uint32_t events) {
         return;
     }
     if (err != 0) {
-        last_ = fail(err, targets_[at_ - 1].to.to_string() + ": " + errno_text(err));
-        next_target();
+        failed(err);
         return;
     }
+    connecting_.set_time(time_point_t::max());
     sent_ += static_cast<size_t>(n);
     if (sent_ == out_.size()) {
         source_.set_events(EPOLLIN);

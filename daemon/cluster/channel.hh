@@ -111,8 +111,11 @@ struct route {
 };
 
 /*
- * Calls a record port: connect, greet, wait for the answer. The callback gets the
- * socket (blocking again) and the answer's text; never called from within dial().
+ * Calls a record port: connect, greet, wait for the answer. Each route has its part of
+ * the time to connect, so that a network which swallows everything does not keep the
+ * next from being tried; a request that was made is not made again elsewhere. The
+ * callback gets the socket (blocking again) and the answer's text; never called from
+ * within dial().
  */
 class dialler {
 public:
@@ -130,6 +133,7 @@ public:
 
 private:
     void next_target();
+    void failed(int err);
     void ready(uint32_t events);
     void read_answer();
     void finish(result<granted> r);
@@ -145,6 +149,8 @@ private:
     unique_fd socket_;
     event_source source_;
     event_source timer_;
+    duration_t each_; /* route's time to connect */
+    event_source connecting_;
     failure last_;
     done_fn done_;
     std::shared_ptr<bool> alive_;

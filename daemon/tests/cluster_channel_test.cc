@@ -30,9 +30,9 @@ protected:
         return {*make_endpoint(to, port_), *make_endpoint(from, 0)};
     }
     /* What a call over these routes ends with. */
-    result<dialler::granted> call(std::vector<route> routes) {
+    result<dialler::granted> call(std::vector<route> routes, duration_t limit = 5s) {
         std::optional<result<dialler::granted>> got;
-        dialler d(loop_, std::move(routes), {}, "", 5s,
+        dialler d(loop_, std::move(routes), {}, "", limit,
                   [&](result<dialler::granted> r) { got = std::move(r); });
         auto end = boottime_now() + 10s;
         while (!got && boottime_now() < end) {
@@ -90,6 +90,26 @@ TEST_F(record_port, the_next_route_is_tried_when_one_fails) {
                    way("127.0.7.1", "127.0.7.43")});
     ASSERT_TRUE(r.ok()) << r.error().text;
     EXPECT_TRUE(from_.same_host(*make_endpoint("127.0.7.43", 0))) << from_.to_string();
+}
+
+/* One network swallows what is sent; the other is well. */
+TEST_F(record_port, a_route_that_never_answers_leaves_time_for_the_next) {
+    auto hole = *make_endpoint("127.0.7.3", port_);
+    std::vector<unique_fd> sockets;
+    sockets.emplace_back(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    ASSERT_EQ(bind(sockets[0].get(), reinterpret_cast<sockaddr *>(&hole.address), hole.length), 0);
+    ASSERT_EQ(listen(sockets[0].get(), 0), 0);
+    for (int i = 0; i < 4; i++) { /* its queue is full: it takes no further SYN */
+        sockets.emplace_back(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+        (void)connect(sockets.back().get(), reinterpret_cast<sockaddr *>(&hole.address),
+                      hole.length);
+    }
+    auto r = call({way("127.0.7.3", "127.0.7.42"), way("127.0.7.1", "127.0.7.43")}, 1s);
+    ASSERT_TRUE(r.ok()) << r.error().text;
+    EXPECT_TRUE(from_.same_host(*make_endpoint("127.0.7.43", 0))) << from_.to_string();
+    r = call({way("127.0.7.3", "127.0.7.42")}, 200ms);
+    ASSERT_FALSE(r.ok());
+    EXPECT_EQ(r.error().code, ETIMEDOUT);
 }
 
 TEST_F(record_port, an_address_that_this_machine_has_not_is_named) {
