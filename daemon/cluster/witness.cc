@@ -72,6 +72,7 @@ struct witness::batch {
     size_t begin = 0;
     size_t end = 0;
     index_t last;
+    bool counts = false; /* in a view: not what is fetched while adopting one */
 };
 
 struct fill_state {
@@ -175,7 +176,7 @@ void witness::execute(kernel_command command) {
     writer_->run([this, command = std::move(command)] {
         {
             std::lock_guard lock(object_mutex_);
-            object_.set_space(log_->size() - log_->used(), 0);
+            object_.set_space(log_->room(), 0);
             object_.execute(boottime_now(), command);
             flush_events_locked();
             if (const auto *attach = std::get_if<cmd_attach>(&command.body)) {
@@ -194,23 +195,27 @@ void witness::execute(kernel_command command) {
 }
 
 void witness::touch() {
-    {
-        std::lock_guard lock(object_mutex_);
-        object_.touch(boottime_now());
-    }
+    touched_ = true;
     poll();
 }
 
+/*
+ * The writer may hold the object while it carries a command out, which may wait for a
+ * disk: the loop, with all other groups, must not. It asks again soon. What is told is
+ * posted under the lock, for the core takes the latest for the newest.
+ */
 void witness::poll() {
-    watermarks marks;
-    {
-        std::lock_guard lock(object_mutex_);
-        object_.set_space(log_->size() - log_->used(), 0);
-        object_.tick(boottime_now());
-        marks = object_.marks(boottime_now());
-        flush_events_locked();
+    std::unique_lock lock(object_mutex_, std::try_to_lock);
+    if (!lock) {
+        return;
     }
-    post_event(marks);
+    if (touched_.exchange(false)) {
+        object_.touch(boottime_now());
+    }
+    object_.set_space(log_->room(), 0);
+    object_.tick(boottime_now());
+    flush_events_locked();
+    post_event(object_.marks(boottime_now()));
 }
 
 /* ---- the record link ---- */
@@ -406,6 +411,7 @@ const char *witness::take_records(const std::shared_ptr<link> &l, const harp_wir
     b.begin = at(got->first - 1);
     b.end = at(got->last);
     b.last = got->last;
+    b.counts = got->ack.has_value();
     l->crc = run->crc;
     l->chained = true;
     l->unwritten += b.end - b.begin;
@@ -415,14 +421,16 @@ const char *witness::take_records(const std::shared_ptr<link> &l, const harp_wir
 
 void witness::write_batch(const std::shared_ptr<link> &l, const batch &b) {
     const auto *raw = reinterpret_cast<const uint8_t *>(b.bytes.data());
-    auto r = log_->append(raw + b.begin, b.end - b.begin);
+    /* The wm, too, before the lock: no promise is to wait for this disk. */
+    auto r = log_->append(raw + b.begin, b.end - b.begin,
+                          b.counts ? witness_log::raise_wm::yes : witness_log::raise_wm::no);
     std::optional<link_ack> ack;
     {
         std::lock_guard lock(object_mutex_);
         if (r) {
             ack = object_.stored(boottime_now(), b.last);
         } else {
-            object_.store_failed(r.error().text);
+            object_.store_failed(r.error());
         }
         flush_events_locked();
     }
@@ -580,7 +588,7 @@ result<index_t> witness::take_filled(fill_state &f, size_t len) {
     {
         std::lock_guard lock(object_mutex_);
         stored ? (void)object_.stored(boottime_now(), got->last)
-               : object_.store_failed(stored.error().text);
+               : object_.store_failed(stored.error());
         flush_events_locked();
     }
     sync_wake_.notify_one();
@@ -601,7 +609,7 @@ void witness::sync_main() {
         if (upto) {
             object_.set_lb(log_->fsynced()); /* a cut may have come between */
         } else {
-            object_.store_failed(upto.error().text);
+            object_.store_failed(upto.error());
         }
         flush_events_locked();
     }

@@ -97,6 +97,7 @@ private:
     bool filling_ = false;          /* loop thread */
     std::atomic<uint64_t> refused_{0};
     std::atomic<bool> link_up_{false};
+    std::atomic<bool> touched_{false}; /* by harpd, not told to the object yet */
     std::atomic<bool> stop_{false};
     std::mutex sync_mutex_;
     std::condition_variable sync_wake_;

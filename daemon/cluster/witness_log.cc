@@ -217,7 +217,7 @@ bool witness_log::load_header(log_found &out) {
     seq_ = best->parsed.seq;
     fsynced_ = best->parsed.fsynced;
     out.same_boot = best->parsed.boot_id == boot_;
-    out.fsynced = fsynced_;
+    out.fsynced = best->parsed.fsynced;
     out.header = header_;
     out.valid = true;
     return true;
@@ -227,7 +227,7 @@ bool witness_log::load_header(log_found &out) {
 void witness_log::walk(log_found &out) {
     std::vector<uint64_t> buf(HARP_REC_MAX / 8 + 1);
     uint64_t at = HARP_REGION_RING_OFF;
-    offsets_ = {at};
+    std::vector<uint64_t> ends = {at};
     base_ = header_.base;
     top_ = base_ - 1;
     top_view_ = header_.anchor_view;
@@ -249,7 +249,7 @@ void witness_log::walk(log_found &out) {
         if (rec.index != top_.value() + 1 || rec.view < top_view_.value() ||
             rec.view > header_.formed.value() ||
             (rises && (rec.view_sec == nullptr || le64_to_cpu(rec.view_sec->view) != rec.view)) ||
-            (le32_to_cpu(hdr->prev_crc) != top_crc_ && !(offsets_.size() == 1 && top_crc_ == 0))) {
+            (le32_to_cpu(hdr->prev_crc) != top_crc_ && !(ends.size() == 1 && top_crc_ == 0))) {
             out.why = fmt::format("record {} does not follow the one before", top_.value() + 1);
             break;
         }
@@ -260,8 +260,9 @@ void witness_log::walk(log_found &out) {
         }
         top_view_ = view_t(rec.view);
         at += le32_to_cpu(hdr->len);
-        offsets_.push_back(at);
+        ends.push_back(at);
     }
+    set_ends(std::move(ends));
     out.walked.top = top_;
 }
 
@@ -274,10 +275,50 @@ log_found witness_log::inspect() {
     return out;
 }
 
-result<void> witness_log::write_header_locked() {
+void witness_log::set_ends(std::vector<uint64_t> offsets) {
+    offsets_ = std::move(offsets);
+    used_ = offsets_.back() - HARP_REGION_RING_OFF;
+}
+
+/* Not whole any more, also to the process that comes after this one, if the file takes that. */
+result<void> witness_log::fail_for_good(const failure &why) {
+    {
+        std::lock_guard lock(mutex_);
+        if (failed_) {
+            return why_failed_;
+        }
+        why_failed_ = why;
+        failed_ = true;
+        header_.complete = false;
+    }
+    for (int copy = 0; copy < 2; copy++) {
+        (void)write_header();
+    }
+    return why;
+}
+
+result<void> witness_log::write(const void *data, size_t len, uint64_t at) {
+    if (failed_) {
+        return why_failed_;
+    }
+    auto r = write_all(fd_.get(), data, len, at);
+    return r ? r : fail_for_good(r.error());
+}
+
+result<void> witness_log::flush() {
+    if (failed_) {
+        return why_failed_;
+    }
+    return fdatasync(fd_.get()) < 0 ? fail_for_good(fail_errno("witness log: fdatasync"))
+                                    : result<void>();
+}
+
+result<void> witness_log::write_header() {
+    std::lock_guard one_at_a_time(header_mutex_);
+    std::unique_lock lock(mutex_);
     header_copy h{};
-    harp_region_hdr &r = h.region;
     seq_++;
+    harp_region_hdr &r = h.region;
     memcpy(r.group, id_.group.data(), id_.group.size());
     r.lineage = cpu_to_le64(id_.lineage.value());
     r.member = id_.self.value();
@@ -291,12 +332,12 @@ result<void> witness_log::write_header_locked() {
     r.anchor_view = cpu_to_le64(header_.anchor_view.value());
     r.anchor_crc = cpu_to_le32(anchor_crc_);
     r.wm = cpu_to_le64(header_.wm.value());
-    r.lb = cpu_to_le64(fsynced_.value());
+    r.lb = cpu_to_le64(fsynced_.load().value());
     r.top = cpu_to_le64(top_.value());
     harp_region_seal(&r);
     h.more.magic = cpu_to_le32(extra_magic);
     memcpy(h.more.boot_id, boot_.data(), std::min(boot_.size(), sizeof(h.more.boot_id) - 1));
-    h.more.fsynced = cpu_to_le64(fsynced_.value());
+    h.more.fsynced = cpu_to_le64(fsynced_.load().value());
     h.more.flags = cpu_to_le32(header_.unsynced ? extra_unsynced : 0);
     if (header_.view) {
         auto bytes = knl::encode_view(*header_.view);
@@ -304,7 +345,9 @@ result<void> witness_log::write_header_locked() {
         memcpy(h.more.view, bytes.data(), std::min(bytes.size(), sizeof(h.more.view)));
     }
     h.more.crc = cpu_to_le32(extra_crc(h));
-    return write_all(fd_.get(), &h, sizeof(h), (seq_ & 1) * HARP_REGION_HDR_STRIDE);
+    const uint64_t at = (seq_ & 1) * HARP_REGION_HDR_STRIDE;
+    lock.unlock();
+    return write_all(fd_.get(), &h, sizeof(h), at);
 }
 
 /*
@@ -313,41 +356,47 @@ result<void> witness_log::write_header_locked() {
  * torn write of a later header falls back to the other one.
  */
 result<void> witness_log::store_header(const log_header &header) {
-    std::unique_lock lock(mutex_);
-    const bool lowers = header.unsynced > header_.unsynced || header.complete < header_.complete ||
-                        !kept_;
-    const bool durable = lowers || header.formed != header_.formed ||
-                         header.complete != header_.complete || header.unsynced != header_.unsynced;
-    header_ = header;
+    bool durable = false;
+    bool lowers = false;
+    {
+        std::lock_guard lock(mutex_);
+        if (failed_) {
+            return why_failed_;
+        }
+        if (kept_ && header == header_) {
+            return {}; /* append() has said it */
+        }
+        lowers = !kept_ || header.unsynced > header_.unsynced || header.complete < header_.complete;
+        durable = lowers || header.formed != header_.formed ||
+                  header.complete != header_.complete || header.unsynced != header_.unsynced;
+        header_ = header;
+        kept_ = !durable;
+    }
     dirty_ = true;
     if (!durable) {
-        return write_header_locked();
+        auto r = write_header();
+        return r ? r : fail_for_good(r.error());
     }
-    kept_ = false;
     for (int copies = lowers ? 2 : 1; copies > 0; copies--) {
-        if (auto r = write_header_locked(); !r) {
+        if (auto r = write_header(); !r) {
+            return fail_for_good(r.error());
+        }
+        if (auto r = flush(); !r) {
             return r;
         }
-        lock.unlock();
-        if (fdatasync(fd_.get()) < 0) {
-            return fail_errno("witness log: fdatasync");
-        }
-        lock.lock();
     }
     kept_ = true;
     return {};
 }
 
 /* The end mark, where the next record goes. */
-result<void> witness_log::write_end_locked() {
+result<void> witness_log::write_end() {
     uint64_t at = offsets_.back();
     __le32 mark[2] = {cpu_to_le32(HARP_END_MAGIC), 0};
-    return at + sizeof(mark) <= size_ ? write_all(fd_.get(), mark, sizeof(mark), at)
-                                      : result<void>();
+    return at + sizeof(mark) <= size_ ? write(mark, sizeof(mark), at) : result<void>();
 }
 
 result<void> witness_log::cut_after(index_t top) {
-    std::lock_guard lock(mutex_);
     if (top > top_ || top + 1 < base_) {
         return fail(ERANGE, "witness log: cut outside of the log");
     }
@@ -355,47 +404,49 @@ result<void> witness_log::cut_after(index_t top) {
         return {};
     }
     size_t keep = top + 1 - base_;
-    offsets_.resize(keep + 1);
-    top_ = top;
-    cut_to_ = std::min(cut_to_, top);
-    fsynced_ = std::min(fsynced_, top);
-    top_view_ = header_.anchor_view;
-    top_crc_ = anchor_crc_;
-    if (keep != 0) {
-        harp_rec_hdr hdr{};
-        if (!read_all(fd_.get(), &hdr, sizeof(hdr), offsets_[keep - 1])) {
-            return fail_errno("witness log");
-        }
-        top_view_ = view_t(le64_to_cpu(hdr.view));
-        top_crc_ = le32_to_cpu(hdr.crc);
+    harp_rec_hdr hdr{};
+    if (keep != 0 && !read_all(fd_.get(), &hdr, sizeof(hdr), offsets_[keep - 1])) {
+        return fail_errno("witness log");
+    }
+    {
+        std::lock_guard lock(mutex_);
+        set_ends({offsets_.begin(), offsets_.begin() + static_cast<ptrdiff_t>(keep) + 1});
+        top_ = top;
+        cut_to_ = std::min(cut_to_, top);
+        fsynced_ = std::min(fsynced_.load(), top);
+        top_view_ = keep != 0 ? view_t(le64_to_cpu(hdr.view)) : header_.anchor_view;
+        top_crc_ = keep != 0 ? le32_to_cpu(hdr.crc) : anchor_crc_;
     }
     dirty_ = true;
-    if (auto r = write_header_locked(); !r) {
-        return r;
+    if (auto r = write_header(); !r) {
+        return fail_for_good(r.error());
     }
-    return write_end_locked();
+    return write_end();
 }
 
 result<void> witness_log::restart_at(index_t base, view_t anchor_view) {
-    std::lock_guard lock(mutex_);
-    base_ = base;
-    header_.base = base;
-    header_.anchor_view = anchor_view;
-    anchor_crc_ = 0; /* the first record says it */
-    cut_to_ = index_t();
-    top_ = base - 1;
-    top_view_ = anchor_view;
-    top_crc_ = 0;
-    fsynced_ = index_t();
-    offsets_ = {HARP_REGION_RING_OFF};
+    {
+        std::lock_guard lock(mutex_);
+        base_ = base;
+        header_.base = base;
+        header_.anchor_view = anchor_view;
+        anchor_crc_ = 0; /* the first record says it */
+        cut_to_ = index_t();
+        top_ = base - 1;
+        top_view_ = anchor_view;
+        top_crc_ = 0;
+        fsynced_ = index_t();
+        set_ends({HARP_REGION_RING_OFF});
+    }
     dirty_ = true;
-    if (auto r = write_end_locked(); !r) {
+    if (auto r = write_end(); !r) {
         return r;
     }
-    return write_header_locked();
+    auto r = write_header();
+    return r ? r : fail_for_good(r.error());
 }
 
-result<void> witness_log::append_locked(const uint8_t *bytes, size_t len) {
+result<void> witness_log::append(const uint8_t *bytes, size_t len, raise_wm raise) {
     const auto *first = reinterpret_cast<const harp_rec_hdr *>(bytes);
     uint64_t at = offsets_.back();
     /* Room for the end mark, too. */
@@ -404,35 +455,40 @@ result<void> witness_log::append_locked(const uint8_t *bytes, size_t len) {
     }
     /* The end mark behind them first, then the records: a torn write ends the walk. */
     __le32 mark[2] = {cpu_to_le32(HARP_END_MAGIC), 0};
-    if (auto r = write_all(fd_.get(), mark, sizeof(mark), at + len); !r) {
+    if (auto r = write(mark, sizeof(mark), at + len); !r) {
         return r;
     }
-    if (auto r = write_all(fd_.get(), bytes, len, at); !r) {
+    if (auto r = write(bytes, len, at); !r) {
         return r;
     }
-    if (offsets_.size() == 1 && anchor_crc_ == 0) {
-        anchor_crc_ = le32_to_cpu(first->prev_crc);
-    }
-    for (size_t off = 0; off < len;) {
-        const auto *hdr = reinterpret_cast<const harp_rec_hdr *>(bytes + off);
-        off += le32_to_cpu(hdr->len);
-        offsets_.push_back(at + off);
-        ++top_;
-        top_view_ = view_t(le64_to_cpu(hdr->view));
-        top_crc_ = le32_to_cpu(hdr->crc);
+    {
+        std::lock_guard lock(mutex_);
+        if (offsets_.size() == 1 && anchor_crc_ == 0) {
+            anchor_crc_ = le32_to_cpu(first->prev_crc);
+        }
+        for (size_t off = 0; off < len;) {
+            const auto *hdr = reinterpret_cast<const harp_rec_hdr *>(bytes + off);
+            off += le32_to_cpu(hdr->len);
+            offsets_.push_back(at + off);
+            ++top_;
+            top_view_ = view_t(le64_to_cpu(hdr->view));
+            top_crc_ = le32_to_cpu(hdr->crc);
+        }
+        used_ = at + len - HARP_REGION_RING_OFF;
+        if (raise == raise_wm::yes) {
+            header_.wm = std::max(header_.wm, top_);
+        }
     }
     dirty_ = true;
-    return {};
-}
-
-result<void> witness_log::append(const uint8_t *bytes, size_t len) {
-    std::lock_guard lock(mutex_);
-    return append_locked(bytes, len);
+    if (raise == raise_wm::no) {
+        return {};
+    }
+    auto r = write_header();
+    return r ? r : fail_for_good(r.error());
 }
 
 /* Every member writes the same bytes: time 0, nothing but the VIEW section. */
 result<void> witness_log::append_view(const view_record &record) {
-    std::lock_guard lock(mutex_);
     std::vector<uint64_t> buf(HARP_REC_OVERHEAD_MAX / 8);
     auto section = knl::encode_view(record);
     harp_sec_view s{};
@@ -449,7 +505,7 @@ result<void> witness_log::append_view(const view_record &record) {
     }
     harp_rec_seal(static_cast<harp_rec_hdr *>(b.buf), record.index().value(), record.view.value(),
                   record.lineage.value(), 0, top_crc_);
-    return append_locked(static_cast<const uint8_t *>(b.buf), b.len);
+    return append(static_cast<const uint8_t *>(b.buf), b.len);
 }
 
 result<index_t> witness_log::sync() {
@@ -460,36 +516,27 @@ result<index_t> witness_log::sync() {
         cut_to_ = top_;
         dirty_ = false;
     }
-    if (fdatasync(fd_.get()) < 0) {
-        return fail_errno("witness log: fdatasync");
-    }
-    std::lock_guard lock(mutex_);
-    /* A cut meanwhile: what was cut does not count, what came after was not synced. */
-    fsynced_ = std::max(fsynced_, std::min(upto, cut_to_));
-    if (auto r = write_header_locked(); !r) {
+    if (auto r = flush(); !r) {
         return r.error();
     }
-    return fsynced_;
+    {
+        std::lock_guard lock(mutex_);
+        /* A cut meanwhile: what was cut does not count, what came after was not synced. */
+        fsynced_ = std::max(fsynced_.load(), std::min(upto, cut_to_));
+    }
+    if (auto r = write_header(); !r) {
+        return fail_for_good(r.error()).error();
+    }
+    return fsynced();
 }
 
-index_t witness_log::fsynced() const {
-    std::lock_guard lock(mutex_);
-    return fsynced_;
-}
-
-bool witness_log::dirty() const {
-    std::lock_guard lock(mutex_);
-    return dirty_;
+uint64_t witness_log::room() const noexcept {
+    return failed_ ? 0 : size_ - HARP_REGION_RING_OFF - used_;
 }
 
 witness_log::tail witness_log::end() const {
     std::lock_guard lock(mutex_);
     return {top_, top_view_, top_crc_};
-}
-
-uint64_t witness_log::used() const {
-    std::lock_guard lock(mutex_);
-    return offsets_.back() - HARP_REGION_RING_OFF;
 }
 
 result<std::vector<uint8_t>> witness_log::read(index_t first, index_t last, size_t max) const {

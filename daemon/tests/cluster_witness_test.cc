@@ -5,8 +5,10 @@
  */
 #include "cluster/witness.hh"
 #include "codec.h"
+#include "test_disk.hh"
 
 #include <atomic>
+#include <condition_variable>
 #include <cstring>
 #include <filesystem>
 #include <gtest/gtest.h>
@@ -133,6 +135,15 @@ protected:
             return found != nullptr;
         });
         return found != nullptr && found->ok;
+    }
+    object_report report() const {
+        object_report last;
+        for (const auto &e : events_) {
+            if (const auto *marks = std::get_if<watermarks>(&e)) {
+                last = marks->report;
+            }
+        }
+        return last;
     }
     bool adopt() {
         start what;
@@ -281,6 +292,122 @@ TEST_F(witness_link, a_link_replaced_before_the_view_is_never_greeted) {
     ASSERT_TRUE(second.hear(HARP_WIRE_HELLO, hello_));
     char byte = 0;
     EXPECT_EQ(recv(first.fd.get(), &byte, 1, 0), 0);
+}
+
+/* A disk that stalls, from now on and until it is told to go on; but not the whole test. */
+class stalled_disk {
+public:
+    enum class at { records, headers, sync };
+
+    explicit stalled_disk(at what) {
+        if (what == at::sync) {
+            test_disk::on_fdatasync = [this](int) {
+                wait();
+                return 0;
+            };
+            return;
+        }
+        test_disk::before_pwrite = [this, what](int, off_t off) {
+            if ((off < static_cast<off_t>(HARP_REGION_RING_OFF)) == (what == at::headers)) {
+                wait();
+            }
+        };
+    }
+    ~stalled_disk() { go_on(); }
+
+    void go_on() {
+        std::lock_guard lock(mutex_);
+        over_ = true;
+        changed_.notify_all();
+    }
+    bool is_waited_for() const { return waiting_; }
+
+private:
+    void wait() {
+        std::unique_lock lock(mutex_);
+        waiting_ = waiting_ || !over_;
+        changed_.wait_for(lock, 5s, [this] { return over_; });
+    }
+
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    bool over_ = false;
+    std::atomic<bool> waiting_{false};
+};
+
+class witness_disk : public witness_link {
+protected:
+    void TearDown() override {
+        witness_link::TearDown(); /* ends the threads that may be in them */
+        test_disk::on_fdatasync = {};
+        test_disk::before_pwrite = {};
+    }
+};
+
+class witness_stalls : public witness_disk, public testing::WithParamInterface<stalled_disk::at> {};
+
+INSTANTIATE_TEST_SUITE_P(disk, witness_stalls,
+                         testing::Values(stalled_disk::at::records, stalled_disk::at::headers,
+                                         stalled_disk::at::sync));
+
+/* Finding 18: promises come from a thread that waits for no disk; nor does the loop. */
+TEST_P(witness_stalls, a_disk_that_stalls_holds_neither_promises_nor_the_loop) {
+    primary_end p = greeted();
+    stalled_disk disk(GetParam());
+    auto rec = next_record();
+    auto bytes = rec.bytes();
+    ASSERT_TRUE(p.say(bytes.data(), bytes.size()));
+    harp_wire_ack ack{};
+    ASSERT_TRUE(p.hear(HARP_WIRE_ACK, ack)) << "at once, of what is already stored";
+    ASSERT_TRUE(wait([&] { return disk.is_waited_for(); }));
+    auto begin = boottime_now();
+    forget_events();
+    witness_->poll();
+    ASSERT_TRUE(wait([&] { return !events_.empty(); }));
+    rec_message beat = rec;
+    beat.records.clear();
+    beat.body.nrec = 0;
+    beat.body.prev_index = cpu_to_le64(le64_to_cpu(rec.body.prev_index) + 1);
+    beat.body.t = cpu_to_le64(777);
+    beat.seal();
+    bytes = beat.bytes();
+    ASSERT_TRUE(p.say(bytes.data(), bytes.size()));
+    do {
+        ASSERT_TRUE(p.hear(HARP_WIRE_ACK, ack));
+    } while (le64_to_cpu(ack.t) != 777);
+    EXPECT_NE(ack.promise, 0u);
+    EXPECT_LT(boottime_now() - begin, view_.promise / 4);
+    disk.go_on();
+    EXPECT_TRUE(wait([&] { return witness_->log().end().top == index_t(2); }));
+    EXPECT_TRUE(wait([&] { return witness_->log().fsynced() == index_t(2); }));
+}
+
+/* The kernel tells of a lost write once; the next fdatasync succeeds. */
+TEST_F(witness_disk, a_sync_that_failed_ends_the_log) {
+    primary_end p = greeted();
+    std::atomic<int> failed = 0;
+    test_disk::on_fdatasync = [&failed](int) {
+        if (failed++ != 0) {
+            return 0;
+        }
+        errno = EIO;
+        return -1;
+    };
+    takes_a_record(p);
+    auto told = [this] {
+        witness_->poll();
+        return !report().intact;
+    };
+    ASSERT_TRUE(wait(told));
+    EXPECT_EQ(report().current_role, role::none);
+    EXPECT_EQ(report().free_bytes, 0u) << "no backup for another view";
+    EXPECT_EQ(witness_->log().fsynced(), index_t(0));
+    view_.view = view_t(9);
+    EXPECT_FALSE(adopt());
+    witness_.reset();
+    auto after = cluster::witness_log::open(path_, 0, config_.id, config_.boot);
+    ASSERT_TRUE(after.ok());
+    EXPECT_FALSE((*after)->inspect().header.complete) << "nor does the next process trust it";
 }
 
 /* The donor's end of a FETCH, and an adopt that needs records 1 to @count of it. */

@@ -13,10 +13,19 @@ namespace harp::test_disk {
 
 /* Instead of the system call, when set. */
 inline std::function<int(int fd)> on_fdatasync;
+/* Before the system call; may wait. */
+inline std::function<void(int fd, off_t at)> before_pwrite;
 
 } // namespace harp::test_disk
 
 extern "C" int fdatasync(int fd) {
     return harp::test_disk::on_fdatasync ? harp::test_disk::on_fdatasync(fd)
                                          : static_cast<int>(syscall(SYS_fdatasync, fd));
+}
+
+extern "C" ssize_t pwrite(int fd, const void *data, size_t len, off_t at) {
+    if (harp::test_disk::before_pwrite) {
+        harp::test_disk::before_pwrite(fd, at);
+    }
+    return syscall(SYS_pwrite64, fd, data, len, at);
 }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <cerrno>
 
 namespace harp::vsr {
 
@@ -538,7 +539,7 @@ std::optional<link_ack> object::stored(time_point_t now, index_t last) {
     }
     header_.wm = std::max(header_.wm, last);
     if (auto r = store_header(); !r) {
-        store_failed(r.error().text);
+        store_failed(r.error());
         return std::nullopt;
     }
     cp_ = std::max(cp_, std::min(owed_->cp, log_.top));
@@ -548,11 +549,19 @@ std::optional<link_ack> object::stored(time_point_t now, index_t last) {
     return make_ack(now, *owed_);
 }
 
-void object::store_failed(const std::string &why) {
+void object::store_failed(const failure &why) {
     accepted_ = log_;
     accepted_top_ = log_.top;
     owed_.reset();
-    events_.emplace_back(media_failure{why});
+    if (why.code != ENOSPC) {
+        /* N6: out of the view, and no log for another one to begin with. */
+        intact_ = false;
+        header_.complete = false;
+        if (active()) {
+            fence_ = view_.view + 1;
+        }
+    }
+    events_.emplace_back(media_failure{why.text});
 }
 
 void object::on_leave(slot_t sender, incarnation_t inc, view_t view) {

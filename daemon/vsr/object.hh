@@ -133,8 +133,11 @@ public:
     std::optional<log_source> wants() const;
     /* Records up to @last are in the file. ACK to be sent, if one is due. */
     std::optional<link_ack> stored(time_point_t now, index_t last);
-    /* The owner could not write what accept() gave it. */
-    void store_failed(const std::string &why);
+    /*
+     * The owner could not write what accept() gave it, or not sync what it wrote. A log
+     * that is only full (ENOSPC) keeps what it has; else nothing of it is to be trusted.
+     */
+    void store_failed(const failure &why);
     void on_leave(slot_t sender, incarnation_t inc, view_t view);
     /* W: fsynced. Tests: the data member's LB note. */
     void set_lb(index_t lb);
