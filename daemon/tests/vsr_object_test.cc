@@ -522,6 +522,28 @@ TEST(vsr_object, a_witness_whose_view_is_over_and_fsynced_survives_a_power_cut) 
             again.run(cmd_attach{incarnation_t(2), view_t(4), view_t(4), {}, {}}).report->intact);
 }
 
+/* A match list made from marks that were told before the last records came. */
+TEST(vsr_object, the_chosen_log_is_not_cut_by_its_own_start) {
+    rig r(slot_w);
+    r.enter_first(view_pw, role::backup);
+    ASSERT_TRUE(r.take_batch(r.batch(view_pw, 3)));
+    ASSERT_TRUE(r.fence(8, slot_p).ok);
+    view_record next = view_pw;
+    next.view = view_t(8);
+    next.s = index_t(4);
+    next.view_of_s = view_t(4);
+    start what;
+    what.record = next;
+    what.donor = slot_w;
+    what.reach = r.obj.log();
+    auto d = r.run(cmd_adopt{what, {index_t(2), view_t(4)}, index_t(1)});
+    EXPECT_FALSE(d.ok);
+    EXPECT_EQ(d.why, refusal::retry);
+    EXPECT_EQ(r.obj.log().top, index_t(4));
+    EXPECT_TRUE(r.run(cmd_adopt{what, {index_t(4), view_t(4)}, index_t(1)}).ok);
+    EXPECT_EQ(r.obj.log().top, index_t(5));
+}
+
 TEST(vsr_object, a_seal_of_the_view_on_disk_makes_a_log_whole) {
     rig r(slot_w);
     r.enter_first(view_pw, role::backup);

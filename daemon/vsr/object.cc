@@ -203,6 +203,10 @@ void object::run(time_point_t now, token_t token, const cmd_adopt &cmd) {
     if (me.slot != cfg_.self || me.inc != inc_) {
         return refuse(now, token, refusal::failed, "the VIEW record names another incarnation");
     }
+    if (cmd.what.donor == cfg_.self && cmd.match.index != record.s) {
+        /* The asker looked at an older state of this log, which is the one chosen. */
+        return refuse(now, token, refusal::retry, "the chosen log is this one, and is longer");
+    }
     /* Finding 24: an applied record is never rolled back. */
     if (!is_witness() && (ap_ > record.s || ap_ > std::max(cmd.match.index, lb_))) {
         return refuse(now, token, refusal::failed, "applied records are not in the chosen log");
