@@ -791,6 +791,22 @@ TEST(vsr_core, a_state_file_that_cannot_be_written_stops_the_member) {
     EXPECT_NE(m.c.status(m.now).headline.find("no space"), std::string::npos);
 }
 
+/* Its kernel would serve on with nobody to look after it, and keep what is parked. */
+TEST(vsr_core, a_primary_that_stops_for_good_leaves_its_view) {
+    one m(make_config(slot_p), settled_disk(slot_p), serving_report(true));
+    m.hear(slot_b, view_t(4), status_beat{}, 5); /* something to write */
+    ASSERT_EQ(m.writes.size(), 1U);
+    m.c.on_disk(m.now, {m.writes[0].token, fail(EIO, "no space")});
+    m.gather();
+    EXPECT_EQ(m.c.state(), member_state::failed);
+    ASSERT_NE(m.asked_for<cmd_leave>(), nullptr);
+    EXPECT_EQ(m.asked_for<cmd_leave>()->view, view_t(4));
+    EXPECT_TRUE(m.told<service_give_up>());
+}
+
+/* A mount of an earlier life was found where this one's was to be made (S1). */
+/* V6: header, disk, role: where an earlier harpd ended, this one goes on. */
+/* The object tells it by the promise it has given, and that runs out before. */
 TEST(vsr_core, messages_are_checked_in_order_and_counted) {
     one m = restarted_harpd(slot_b);
     message good;
@@ -875,6 +891,7 @@ TEST(vsr_core, a_switchover_goes_on_without_a_backup_that_does_not_answer) {
     EXPECT_EQ(m.said<start>(slot_w)->record.primary.slot, slot_p);
 }
 
+/* Its service is drained by then, and it is the one that serves. */
 TEST(vsr_core, a_seal_is_cleared_on_disk_before_anything_is_appended) {
     disk_state d = settled_disk(slot_b);
     d.seal = seal_note{view_t(4), index_t(10)};

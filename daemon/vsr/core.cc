@@ -194,6 +194,9 @@ void core::impl::set_phase(phase_t next) {
 
 void core::impl::become_failed(std::string why, std::string advice) {
     note_line(note::level::error, why);
+    if (const view_record *r = current_record()) {
+        ask_kernel(cmd_leave{r->view}); /* else its kernel serves on, with what is parked in it */
+    }
     set_phase(phase::failed{std::move(why), std::move(advice)});
     set_link(std::nullopt);
     give_up_service("this member takes part in nothing more");
