@@ -805,6 +805,18 @@ TEST(vsr_core, a_primary_that_stops_for_good_leaves_its_view) {
 }
 
 /* A mount of an earlier life was found where this one's was to be made (S1). */
+TEST(vsr_core, a_replica_of_another_life_is_not_taken_for_its_own) {
+    one m(make_config(slot_b), settled_disk(slot_b), {});
+    m.disk_done();
+    m.report = settled_report();
+    m.answer<cmd_attach>();
+    EXPECT_EQ(m.c.state(), member_state::failed);
+    auto s = m.c.status(m.now);
+    EXPECT_NE(s.headline.find("replica of incarnation 1 is attached"), std::string::npos)
+            << s.headline;
+    EXPECT_NE(s.advice.find("unmount"), std::string::npos);
+}
+
 /* V6: header, disk, role: where an earlier harpd ended, this one goes on. */
 /* The object tells it by the promise it has given, and that runs out before. */
 TEST(vsr_core, messages_are_checked_in_order_and_counted) {

@@ -90,10 +90,14 @@ core::impl::impl(config cfg, disk_state disk, const object_report &report, time_
     } else if (report.inc == disk_.inc) {
         go_on(report);
     } else {
-        become_failed(fmt::format("a replica of the earlier incarnation {} is still attached",
-                                  report.inc.value()),
-                      "unmount the replica or restart this machine");
+        another_life(report.inc);
     }
+}
+
+void core::impl::another_life(incarnation_t found) {
+    become_failed(fmt::format("a replica of incarnation {} is attached, and this is incarnation {}",
+                              found.value(), disk_.inc.value()),
+                  "unmount the replica or restart this machine");
 }
 
 void core::impl::begin_new_life() {
@@ -149,6 +153,10 @@ void core::impl::go_on(const object_report &report) {
 
 /* S1: inc is on disk. An earlier life may have promised Δ until the moment it ended. */
 void core::impl::attached(const object_report &report) {
+    if (report.inc != disk_.inc) {
+        another_life(report.inc); /* a mount was there: what it promised and holds is its own */
+        return;
+    }
     take_report(report);
     seen_ = std::max({seen_, report.fence, disk_.agreed});
     if (report.formed > disk_.formed && report.view_of_formed) {

@@ -154,6 +154,7 @@ private:
     void go_on(const object_report &report);
     void attached(const object_report &report);
     void set_phase(phase_t next);
+    void another_life(incarnation_t found);
     void become_failed(std::string why, std::string advice);
     void note_line(note::level severity, std::string text);
     bool check_header(const message &msg);
