@@ -819,6 +819,32 @@ TEST(vsr_core, a_replica_of_another_life_is_not_taken_for_its_own) {
 
 /* V6: header, disk, role: where an earlier harpd ended, this one goes on. */
 /* The object tells it by the promise it has given, and that runs out before. */
+TEST(vsr_core, a_backup_waits_for_as_long_as_it_was_told_to) {
+    config c = make_config(slot_b);
+    c.times.detect = 1s;
+    object_report r = settled_report();
+    r.current_role = role::backup;
+    r.view = view_t(4);
+    one m(c, settled_disk(slot_b), r);
+    auto marks = [&](std::optional<time_point_t> heard) {
+        m.hear(slot_w, view_t(0), status_beat{});
+        watermarks w;
+        w.report = r;
+        w.report.promise_left = heard ? quick_timings().promise : 0ms;
+        w.partner_heard = heard;
+        m.c.on_kernel(m.now, w);
+        m.gather();
+    };
+    m.pass(3s);
+    marks(m.now);
+    m.pass(900ms);
+    marks(std::nullopt);
+    EXPECT_EQ(m.asked_for<cmd_fence>(), nullptr) << "its promise is over, detect_ms is not";
+    m.pass(150ms);
+    marks(std::nullopt);
+    EXPECT_NE(m.asked_for<cmd_fence>(), nullptr);
+}
+
 TEST(vsr_core, messages_are_checked_in_order_and_counted) {
     one m = restarted_harpd(slot_b);
     message good;

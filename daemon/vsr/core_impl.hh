@@ -64,6 +64,7 @@ struct primary {
     std::optional<slot_t> handing_to; /* switchover: draining */
     token_t drain;
     time_point_t drain_until;
+    time_point_t partner_heard{}; /* as the object told it last */
 };
 struct backup {
     view_record record;
@@ -71,6 +72,7 @@ struct backup {
     time_point_t promised; /* last seen to have a promise running */
     time_point_t next_started;
     bool heard = false; /* the primary has STARTED */
+    time_point_t partner_heard{};
 };
 struct leaving {};
 struct failed {

@@ -480,7 +480,11 @@ void core::impl::on_fact(const watermarks &fact) {
     slot_t other = primary ? r->backup.slot : r->primary.slot;
     time_point_t entered = primary ? as<phase::primary>().entered : as<phase::backup>().entered;
     const auto &p = peers_[other.value()];
-    time_point_t heard = std::max(entered, fact.partner_heard.value_or(entered));
+    /* A promise or lease that has run out tells no time any more. */
+    time_point_t &told = primary ? as<phase::primary>().partner_heard
+                                 : as<phase::backup>().partner_heard;
+    told = fact.partner_heard.value_or(told);
+    time_point_t heard = std::max(entered, told);
     bool still_adopting = p.formed < r->view && fresh(other, now_) &&
                           now_ - entered < cfg_.times.give_up_adopt;
     bool leaving = p.status.leaving && fresh(other, now_);
