@@ -818,6 +818,46 @@ TEST(vsr_core, a_replica_of_another_life_is_not_taken_for_its_own) {
 }
 
 /* V6: header, disk, role: where an earlier harpd ended, this one goes on. */
+TEST(vsr_core, a_restarted_harpd_writes_formed_before_its_role_speaks) {
+    disk_state d = settled_disk(slot_b);
+    d.formed = {};
+    d.view.reset();
+    object_report r = settled_report();
+    r.current_role = role::backup;
+    r.view = view_t(4);
+    one m(make_config(slot_b), d, r);
+    EXPECT_FALSE(m.link) << "an ACK must not leave before disk.formed";
+    EXPECT_EQ(m.asked_for<cmd_enter>(), nullptr);
+    m.pass(300ms);
+    EXPECT_FALSE(m.link);
+    EXPECT_EQ(m.said<started>(slot_p), nullptr);
+    ASSERT_EQ(m.writes.size(), 1U);
+    EXPECT_EQ(m.writes[0].state.formed, view_t(4));
+    m.disk_done();
+    ASSERT_NE(m.asked_for<cmd_enter>(), nullptr);
+    m.answer<cmd_enter>();
+    EXPECT_EQ(m.c.state(), member_state::backing_up);
+    EXPECT_TRUE(m.link);
+    EXPECT_NE(m.said<started>(slot_p), nullptr);
+}
+
+TEST(vsr_core, a_restarted_harpd_binds_the_gate_that_is_not_bound) {
+    object_report r = settled_report();
+    r.current_role = role::primary;
+    r.view = view_t(4);
+    one m(make_config(slot_p), settled_disk(slot_p), r);
+    ASSERT_NE(m.asked_for<cmd_enter>(), nullptr);
+    EXPECT_EQ(m.asked_for<cmd_enter>()->as, role::primary);
+    r.gate_bound = m.report.gate_bound = true;
+    m.answer<cmd_enter>();
+    EXPECT_TRUE(m.link);
+    m.hear(slot_b, view_t(4), started{incarnation_t(1)});
+    EXPECT_NE(m.asked_for<cmd_serve>(), nullptr);
+    one again(make_config(slot_p), settled_disk(slot_p), r);
+    EXPECT_EQ(again.asked_for<cmd_enter>(), nullptr) << "it is bound";
+    EXPECT_TRUE(again.link);
+}
+
 /* The object tells it by the promise it has given, and that runs out before. */
 TEST(vsr_core, a_backup_waits_for_as_long_as_it_was_told_to) {
     config c = make_config(slot_b);

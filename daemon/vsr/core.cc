@@ -134,6 +134,19 @@ void core::impl::go_on(const object_report &report) {
     }
     const view_record record = *known;
     next_try_ = now_;
+    bool ungated = report.current_role == role::primary && !report.serving && !report.gate_bound;
+    if (durable_.formed != record.view || ungated) {
+        /* It ended within V6: what follows the header is still to be done, in its order. */
+        phase::adopting a;
+        a.what.record = record;
+        a.at = durable_.formed != record.view ? phase::adopting::step::disk
+                                              : phase::adopting::step::role;
+        a.deadline = now_ + cfg_.times.give_up_adopt;
+        a.next_ask = now_;
+        set_phase(a);
+        tick_adopting();
+        return;
+    }
     if (report.current_role == role::primary) {
         phase::primary p;
         p.record = record;
