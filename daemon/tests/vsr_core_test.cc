@@ -970,6 +970,25 @@ TEST(vsr_core, a_switchover_goes_on_without_a_backup_that_does_not_answer) {
 }
 
 /* Its service is drained by then, and it is the one that serves. */
+TEST(vsr_core, a_switchover_that_comes_to_nothing_ends_with_the_service_where_it_was) {
+    for (bool other_proposes : {true, false}) {
+        one m(make_config(slot_p), settled_disk(slot_p), serving_report(true));
+        ASSERT_TRUE(m.c.request(m.now, want_switchover{slot_b}).ok());
+        m.gather();
+        token_t drained = std::get<service_drain>(m.service.back()).token;
+        if (other_proposes) {
+            m.hear(slot_b, view_t(9), propose{});
+        }
+        m.service.clear();
+        m.c.on_service(m.now, {drained});
+        m.gather();
+        EXPECT_EQ(m.told<service_serve>(), other_proposes);
+        m.answer<cmd_fence>(false, refusal::promise, 100ms);
+        EXPECT_TRUE(m.told<service_serve>());
+        EXPECT_EQ(m.c.state(), member_state::serving);
+    }
+}
+
 TEST(vsr_core, a_seal_is_cleared_on_disk_before_anything_is_appended) {
     disk_state d = settled_disk(slot_b);
     d.seal = seal_note{view_t(4), index_t(10)};

@@ -185,7 +185,8 @@ private:
     bool may_propose() const;
     bool can_hope() const;
     duration_t own_wait() const;
-    void propose(bool voluntary, std::optional<slot_t> prefer);
+    /* False: nothing was proposed. */
+    bool propose(bool voluntary, std::optional<slot_t> prefer);
     void own_fence_done(const fence_op &op, const command_done &done);
     void collect();
     void try_decide(bool last_chance);
@@ -227,6 +228,7 @@ private:
     void leave_view();
     void left_by_itself(std::string why);
     void set_link(std::optional<link_wanted> wanted);
+    void keep_service(std::string why);
     void give_up_service(const std::string &why);
     bool backup_adopts() const;
     void tick_primary();

@@ -33,11 +33,11 @@ duration_t core::impl::own_wait() const {
 }
 
 /* V2: a number above all that was agreed, formed or NACKed; then the object first. */
-void core::impl::propose(bool voluntary, std::optional<slot_t> prefer) {
+bool core::impl::propose(bool voluntary, std::optional<slot_t> prefer) {
     /* V7: bound, until the view it agreed to has come to be, or T_win is over. */
     bool bound = bound_to_ && *bound_to_ != cfg_.self && now_ < bound_until_ && !current_record();
     if (fence_ || !may_propose() || bound) {
-        return;
+        return false;
     }
     view_t highest = std::max({disk_.agreed, disk_.formed, seen_, report_.fence});
     uint64_t round = highest.value() / 4 + 1;
@@ -46,6 +46,7 @@ void core::impl::propose(bool voluntary, std::optional<slot_t> prefer) {
     ++counts_.proposals;
     token_t token = ask_kernel(cmd_fence{view, cfg_.self});
     fence_ = fence_op{token, view, cfg_.self, voluntary, prefer, now_};
+    return true;
 }
 
 void core::impl::own_fence_done(const fence_op &op, const command_done &done) {
@@ -53,6 +54,9 @@ void core::impl::own_fence_done(const fence_op &op, const command_done &done) {
         /* L4: a promise, ours to somebody, or a hold: try when it is over. */
         next_try_ = now_ + std::max(done.time_left, cfg_.times.retry);
         last_failure_ = "its own replica refuses: " + done.text;
+        if (op.voluntary && in<phase::primary>()) {
+            keep_service(last_failure_ + "; no switchover");
+        }
         return;
     }
     if (op.view <= disk_.agreed || in<phase::leaving>()) {

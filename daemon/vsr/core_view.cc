@@ -380,8 +380,7 @@ void core::impl::tick_primary() {
     }
     if (p.handing_to && now_ >= p.drain_until) {
         p.handing_to.reset();
-        last_failure_ = "the service did not come to rest; no switchover";
-        out_.service.emplace_back(service_serve{p.record.view});
+        keep_service("the service did not come to rest; no switchover");
     }
     if (!p.serving) {
         if (p.started && !command_ && now_ >= p.next_ask) {
@@ -611,6 +610,12 @@ void core::impl::set_link(std::optional<link_wanted> wanted) {
     out_.link = wanted;
 }
 
+/* It was drained for a switchover that comes to nothing, and this member still serves. */
+void core::impl::keep_service(std::string why) {
+    last_failure_ = std::move(why);
+    out_.service.emplace_back(service_serve{as<phase::primary>().record.view});
+}
+
 void core::impl::give_up_service(const std::string &why) {
     if (service_on_) {
         service_on_ = false;
@@ -657,7 +662,9 @@ void core::impl::on_service(const service_drained &done) {
     if (p.handing_to && p.drain == done.token) {
         slot_t to = *p.handing_to;
         p.handing_to.reset();
-        propose(true, to);
+        if (!propose(true, to)) {
+            keep_service("another change of view is under way; no switchover");
+        }
     }
 }
 
