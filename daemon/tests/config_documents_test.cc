@@ -101,3 +101,16 @@ TEST(documents, the_installed_examples_parse) {
     EXPECT_EQ(c->panic_timeout, plain.panic_timeout);
     EXPECT_EQ(c->log_level, plain.log_level);
 }
+
+/* systemd gives up after five quick ends, unless told otherwise; a group would stay as it is. */
+TEST(documents, the_unit_starts_harpd_again_for_ever) {
+    std::string unit = "\n" + file("daemon/etc/harpd.service");
+    auto in_section = [&](const std::string &section, const std::string &line) {
+        auto begin = unit.find("\n[" + section + "]\n");
+        auto at = unit.find("\n" + line + "\n", begin);
+        return begin != std::string::npos && at != std::string::npos &&
+               at < unit.find("\n[", begin + 1);
+    };
+    EXPECT_TRUE(in_section("Unit", "StartLimitIntervalSec=0"));
+    EXPECT_TRUE(in_section("Service", "Restart=always"));
+}
