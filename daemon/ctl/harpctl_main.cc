@@ -110,7 +110,7 @@ int status(const options &o) {
         }
     }
     if (o.as_json) {
-        printf("%s\n", r->c_str());
+        printf("%s\n", ctl::status_json(*r, o.group).c_str());
     } else {
         fputs(ctl::status_table(*r, o.group).c_str(), stdout);
     }
@@ -182,7 +182,7 @@ ctl::record_fn printer(const options &o, uint64_t &left) {
 
 int show_file(const options &o, const std::string &path) {
     uint64_t left = 0;
-    auto r = ctl::walk_file(path, o.from, printer(o, left));
+    auto r = ctl::walk_file(path, o.from, o.count, printer(o, left));
     if (!r) {
         return complain(r.error(), "");
     }
@@ -192,13 +192,12 @@ int show_file(const options &o, const std::string &path) {
     return 0;
 }
 
-int show_kernel(const options &o, uint8_t member, uint64_t top) {
+int show_kernel(const options &o, uint8_t member, uint64_t base, uint64_t top) {
     auto nl = knl::genl::open();
     if (!nl) {
         return complain(nl.error(), "");
     }
-    /* Without --from the newest ones: that is what one mostly wants to see. */
-    uint64_t at = o.from != 0 ? o.from : (top > o.count ? top - o.count + 1 : 1);
+    uint64_t at = ctl::first_shown(o.from, o.count, base, top + 1);
     uint64_t left = 0;
     auto print = printer(o, left);
     while (left != 0) {
@@ -257,8 +256,9 @@ int log_show(const options &o) {
     if (g->value("kind", "") == "witness") {
         return show_file(o, o.state_dir + "/" + o.group + "/log");
     }
-    uint64_t top = g->value("log", json::object()).value("top", uint64_t{0});
-    return show_kernel(o, g->value("slot", uint8_t{0}), top);
+    json known = g->value("log", json::object());
+    return show_kernel(o, g->value("slot", uint8_t{0}), known.value("base", uint64_t{1}),
+                       known.value("top", uint64_t{0}));
 }
 
 void add_commands(CLI::App &app, options &o, int &rc) {
@@ -292,7 +292,7 @@ void add_commands(CLI::App &app, options &o, int &rc) {
     records->add_option("NAME", o.group, "A group, or the path of a witness log or region dump")
             ->required();
     /* "-1" would become the largest number there is. */
-    records->add_option("--from", o.from, "First index (default: the newest)")
+    records->add_option("--from", o.from, "First index (default: of the newest)")
             ->check(CLI::Range(uint64_t{0}, uint64_t{INT64_MAX}));
     records->add_option("-n,--count", o.count, "How many")
             ->capture_default_str()

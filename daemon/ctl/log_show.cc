@@ -191,7 +191,7 @@ result<region_summary> walk_region(std::span<const uint8_t> region, uint64_t fro
                            le64_to_cpu(h->wm),
                            (h->flags & HARP_REGION_COMPLETE) != 0 ? "complete" : "not complete");
     uint64_t at = le64_to_cpu(h->base_off);
-    uint64_t index = le64_to_cpu(h->base);
+    uint64_t index = out.base = out.next = le64_to_cpu(h->base);
     uint64_t walked = 0;
     while (walked < ring.size()) {
         if (magic_at(ring, at) == HARP_PAD_MAGIC || ring.size() - at < sizeof(harp_rec_hdr)) {
@@ -209,6 +209,7 @@ result<region_summary> walk_region(std::span<const uint8_t> region, uint64_t fro
             return out;
         }
         uint32_t len = le32_to_cpu(hdr.len);
+        out.next = index + 1;
         if (index >= from && !fn(ring.subspan(at, len))) {
             return out;
         }
@@ -220,7 +221,12 @@ result<region_summary> walk_region(std::span<const uint8_t> region, uint64_t fro
     return out;
 }
 
-result<region_summary> walk_file(const std::string &path, uint64_t from, const record_fn &fn) {
+uint64_t first_shown(uint64_t from, uint64_t count, uint64_t base, uint64_t next) {
+    return from != 0 ? from : std::max(base, next > count ? next - count : 1);
+}
+
+result<region_summary> walk_file(const std::string &path, uint64_t from, uint64_t count,
+                                 const record_fn &fn) {
     unique_fd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
     struct stat st {};
     if (!fd || fstat(fd.get(), &st) < 0) {
@@ -234,7 +240,15 @@ result<region_summary> walk_file(const std::string &path, uint64_t from, const r
     if (p == MAP_FAILED) {
         return fail_errno(path);
     }
-    auto r = walk_region({static_cast<const uint8_t *>(p), size}, from, fn);
+    std::span<const uint8_t> region(static_cast<const uint8_t *>(p), size);
+    auto r = walk_region(region, 0, [from](auto) { return from == 0; });
+    if (r) {
+        std::string end = std::move(r->end);
+        r = walk_region(region, first_shown(from, count, r->base, r->next), fn);
+        if (r && r->end.empty()) {
+            r->end = std::move(end);
+        }
+    }
     munmap(p, size);
     return r ? r : result<region_summary>(fail(r.error().code, path + ": " + r.error().text));
 }

@@ -21,13 +21,19 @@ using record_fn = std::function<bool(std::span<const uint8_t>)>;
 result<std::string> describe_record(std::span<const uint8_t> bytes, bool json);
 
 struct region_summary {
-    std::string text; /* the header in one line */
-    std::string end;  /* why the walk ended */
+    std::string text;  /* the header in one line */
+    std::string end;   /* why the walk ended */
+    uint64_t base = 0; /* first index there */
+    uint64_t next = 0; /* and the one behind the last that was walked */
 };
+
+/* The first index to show: @from, or of the @count newest of those that are there. */
+uint64_t first_shown(uint64_t from, uint64_t count, uint64_t base, uint64_t next);
 /* I9: everything is checked; what does not check ends the walk and is named. */
 result<region_summary> walk_region(std::span<const uint8_t> region, uint64_t from,
                                    const record_fn &fn);
-/* Maps @path (a file or a device) and walks it. */
-result<region_summary> walk_file(const std::string &path, uint64_t from, const record_fn &fn);
+/* Maps @path (a file or a device) and walks it. @from 0: its @count newest. */
+result<region_summary> walk_file(const std::string &path, uint64_t from, uint64_t count,
+                                 const record_fn &fn);
 
 } // namespace harp::ctl

@@ -164,4 +164,19 @@ std::string status_table(const std::string &text, const std::string &group) {
     return out.empty() ? "no groups\n" : out;
 }
 
+std::string status_json(const std::string &text, const std::string &group) {
+    json j = json::parse_or_null(text);
+    if (group.empty() || !j.is_object()) {
+        return text;
+    }
+    json only = json::array();
+    for (const json &g : j.value("groups", json::array())) {
+        if (text_of(g, "name") == group) {
+            only.push_back(g);
+        }
+    }
+    j["groups"] = only;
+    return j.dump(2);
+}
+
 } // namespace harp::ctl

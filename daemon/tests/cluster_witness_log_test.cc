@@ -294,15 +294,22 @@ TEST_F(witness_log_test, harpctl_shows_the_file) {
     adopt(6, 0, 0);
     append(3);
     std::vector<std::string> lines;
-    auto r = ctl::walk_file(path, 2, [&](std::span<const uint8_t> bytes) {
+    auto take = [&](std::span<const uint8_t> bytes) {
         lines.push_back(ctl::describe_record(bytes, true).value_or("bad"));
         return true;
-    });
+    };
+    auto r = ctl::walk_file(path, 2, 1, take);
     ASSERT_TRUE(r.ok()) << r.error().text;
     ASSERT_EQ(lines.size(), 3u);
     EXPECT_NE(lines[0].find("\"index\":2"), std::string::npos) << lines[0];
     EXPECT_NE(r->text.find("formed 6"), std::string::npos);
-    EXPECT_FALSE(ctl::walk_file("/dev/null", 0, [](auto) { return true; }).ok());
+    lines.clear();
+    r = ctl::walk_file(path, 0, 2, take);
+    ASSERT_TRUE(r.ok()) << r.error().text;
+    ASSERT_EQ(lines.size(), 2u);
+    EXPECT_NE(lines[0].find("\"index\":3"), std::string::npos) << "the newest: " << lines[0];
+    EXPECT_EQ(r->end, "ends before 5: end mark");
+    EXPECT_FALSE(ctl::walk_file("/dev/null", 0, 1, take).ok());
 }
 
 TEST(greeting, round_trips_and_refuses_what_does_not_check) {

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
+#include "ctl/log_show.hh"
 #include "ctl/status.hh"
+#include "util/json.hh"
 
 #include <gtest/gtest.h>
 
@@ -59,4 +61,23 @@ TEST(status, one_group_can_be_asked_for_and_nonsense_does_not_crash) {
     EXPECT_EQ(status_table("[]", ""), "harpd's answer cannot be read\n");
     EXPECT_EQ(status_table("{", ""), "harpd's answer cannot be read\n");
     EXPECT_EQ(status_table("{\"groups\":[{}]}", "").empty(), false);
+}
+
+TEST(status, one_group_can_be_asked_for_as_json) {
+    const std::string two = R"({"node":"alpha","groups":[{"name":"a","view":4},{"name":"b"}]})";
+    auto j = harp::json::parse(harp::ctl::status_json(two, "a"));
+    EXPECT_EQ(j["node"], "alpha");
+    ASSERT_EQ(j["groups"].size(), 1u);
+    EXPECT_EQ(j["groups"].at(0)["view"], 4);
+    EXPECT_EQ(harp::ctl::status_json(two, ""), two);
+    EXPECT_EQ(harp::ctl::status_json("{", "a"), "{");
+}
+
+TEST(log_show, the_newest_that_are_there_are_shown) {
+    using harp::ctl::first_shown;
+    EXPECT_EQ(first_shown(0, 20, 1, 101), 81u);
+    EXPECT_EQ(first_shown(0, 20, 95, 101), 95u) << "what both disks have is not kept";
+    EXPECT_EQ(first_shown(0, 20, 1, 11), 1u);
+    EXPECT_EQ(first_shown(0, 20, 11, 11), 11u) << "an empty log";
+    EXPECT_EQ(first_shown(7, 20, 95, 101), 7u) << "as it was asked for";
 }
