@@ -85,6 +85,17 @@ TEST(config, a_good_group_is_read_whole) {
     EXPECT_EQ(g->service.export_path, "/srv/data");
 }
 
+TEST(config, the_witness_log_that_is_not_given_is_compared_as_well) {
+    std::string text = replaced(good, "log_size = \"64M\"\n", "");
+    EXPECT_TRUE(read(text).ok());
+    text = replaced(replaced(text, "20000000:64M", "20000000:512M"), "mem:64M", "mem:512M");
+    auto g = read(text);
+    ASSERT_FALSE(g.ok());
+    EXPECT_NE(g.error().text.find("g.toml:20: log_size: found 256.0 MiB, expected at least"),
+              std::string::npos)
+            << g.error().text;
+}
+
 TEST(config, every_complaint_names_file_and_line_what_was_found_and_expected) {
     struct {
         const char *from, *to, *said;
