@@ -7,6 +7,7 @@
  */
 #include <linux/file.h>
 #include <linux/jiffies.h>
+#include <linux/magic.h>
 #include <linux/mount.h>
 #include <linux/harp_netlink.h>
 #include "lower.h"
@@ -24,6 +25,12 @@
 #define HARP_COST_OBJECT	4	/* inode chunk, xattr block, row, hint */
 #define HARP_COST_EXTENT	3	/* a level of the extent tree, split */
 #define HARP_SAMPLE_AGE		HZ
+/*
+ * XFS sets aside what a transaction takes at worst before it begins, and says ENOSPC when
+ * there is not as much, though it needs few of them: blocks that never count as free. (A
+ * rename is the greediest: two directories of greatest depth.)
+ */
+#define HARP_XFS_HEADROOM	128
 
 /* ------------------------------------------------------------------------- costs */
 
@@ -69,14 +76,18 @@ static int harp_space_sample(struct harp_lower *lw)
 	u64 ap = READ_ONCE(lw->r->ap), cost = harp_log_cost(lw->r->log, ap);
 	struct harp_space *s = &lw->space;
 	struct kstatfs st;
+	u64 blocks;
 	int err;
 
 	err = harp_do_statfs(&lw->r->lower_root, &st);
 	revert_creds(old);
 	if (err)
 		return err;
+	blocks = st.f_bavail;
+	if (st.f_type == XFS_SUPER_MAGIC)
+		blocks -= min_t(u64, blocks, HARP_XFS_HEADROOM);
 	spin_lock(&s->lock);
-	s->free_bytes = st.f_bavail * st.f_bsize;
+	s->free_bytes = blocks * st.f_bsize;
 	s->free_inodes = st.f_ffree;
 	/* Records applied during the call may or may not be in it: count them again. */
 	s->at_index = ap;
