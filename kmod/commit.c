@@ -141,6 +141,20 @@ static bool harp_full(const struct harp_log_pos *pos, u32 len)
 	return pos->used + len + margin > pos->size;
 }
 
+/*
+ * Is the ring that full? Also where the longest record might not fit: it needs room in one
+ * piece, which there is for certain when twice as much is free. In a ring that small the
+ * primary waits below the mark, and for the other member's lower as well (D1), which is
+ * not asked by anybody: so each of them has to see it for itself.
+ */
+static bool harp_fills(struct harp_log *log, u32 pct)
+{
+	struct harp_log_pos pos;
+
+	harp_log_pos(log, &pos);
+	return pos.used * 100 >= pos.size * pct || pos.size - pos.used < 2 * HARP_REC_MAX;
+}
+
 /**
  * harp_check_fill() - ask for write-back when the ring passes the high mark
  * @r: the replica
@@ -152,10 +166,9 @@ static bool harp_full(const struct harp_log_pos *pos, u32 len)
 void harp_check_fill(struct harp_replica *r)
 {
 	struct harp_links *ls = r->links;
-	u32 pct = harp_log_fill(r->log);
 	bool told = false;
 
-	if (pct < HARP_REGION_HIGH_PCT || READ_ONCE(ls->high))
+	if (READ_ONCE(ls->high) || !harp_fills(r->log, HARP_REGION_HIGH_PCT))
 		return;
 	spin_lock(&r->lock);
 	if (!ls->high) {
@@ -165,7 +178,7 @@ void harp_check_fill(struct harp_replica *r)
 	spin_unlock(&r->lock);
 	if (!told)
 		return;
-	harp_event(r, HARP_EVENT_LOG_HIGH, pct, NULL);
+	harp_event(r, HARP_EVENT_LOG_HIGH, harp_log_fill(r->log), NULL);
 	harp_sync_kick(r, false);
 }
 
@@ -521,9 +534,8 @@ void harp_discard_work(struct work_struct *work)
 	struct harp_links *ls = container_of(work, struct harp_links, discard_work);
 	struct harp_replica *r = ls->r;
 	struct harp_log_pos pos;
-	bool more = false;
+	bool more = false, low;
 	u64 upto = 0;
-	u32 pct;
 
 	mutex_lock(harp_log_mutex(r->log));
 	harp_log_pos(r->log, &pos);
@@ -541,9 +553,9 @@ void harp_discard_work(struct work_struct *work)
 	}
 	mutex_unlock(harp_log_mutex(r->log));
 
-	pct = harp_log_fill(r->log);
+	low = !harp_fills(r->log, HARP_REGION_LOW_PCT);
 	spin_lock(&r->lock);
-	if (ls->high && pct < HARP_REGION_LOW_PCT)
+	if (ls->high && low)
 		WRITE_ONCE(ls->high, false);
 	more = harp_wants_pass(r);
 	spin_unlock(&r->lock);
