@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import errno
 import os
+import select
 import shutil
 import struct
 import sys
@@ -13,7 +14,10 @@ from pathlib import Path
 from typing import Any, Callable, Iterator
 
 from one import (BASE, Ktap, Rig, Skip, difference, harpnl, mount, run, same_copies, tree, umount)
+from faults_test import Failing, drop_caches
 from subject import ACCESS, NAMED, Subject
+
+import nfs3  # of the folder that one has added
 
 CLIENT = BASE / "nfs"
 
@@ -42,7 +46,7 @@ class Server:
         run("rpc.nfsd", "8")
         run("rpc.mountd")
         # Version 4's root itself: those above it are of an overlay, which has no handles.
-        run("exportfs", "-o", "rw,sync,no_root_squash,no_subtree_check,fsid=0", f"*:{self.path}")
+        self.export(self.path, 0)
         Path("/proc/fs/nfsd/v4_end_grace").write_text("Y")
         return self
 
@@ -52,11 +56,24 @@ class Server:
         run("exportfs", "-f", ok=False)
         for entry in Path("/proc").iterdir():
             try:
-                name = (entry / "comm").read_text().strip()
-                if name in ("rpc.mountd", "rpcbind"):
-                    os.kill(int(entry.name), 15)
+                if (entry / "comm").read_text().strip() in ("rpc.mountd", "rpcbind"):
+                    self.end(int(entry.name))
             except (OSError, ValueError):
                 continue
+
+    @staticmethod
+    def end(pid: int) -> None:
+        """The next server's need its port."""
+        fd = os.pidfd_open(pid)
+        try:
+            os.kill(pid, 15)
+            select.select([fd], [], [], 10)
+        finally:
+            os.close(fd)
+
+    @staticmethod
+    def export(path: Path, fsid: int) -> None:
+        run("exportfs", "-o", f"rw,sync,no_root_squash,no_subtree_check,fsid={fsid}", f"*:{path}")
 
     def mount(self, version: str) -> None:
         CLIENT.mkdir(exist_ok=True)
@@ -257,6 +274,120 @@ def link_cut(rig: Rig, name: str) -> None:
     same_copies(rig)
 
 
+# --------------------------------------------------------- answers, as on the wire
+
+class Wire:
+    """A connection to the server, and handles taken apart."""
+
+    def __init__(self, path: Path) -> None:
+        self.nfs, self.root = nfs3.Nfs("127.0.0.1"), nfs3.mount_root("127.0.0.1", path)
+
+    def handle(self, name: str) -> bytes:
+        at = self.root
+        for part in name.split("/"):
+            at = self.nfs.lookup(at, part)
+        return at
+
+    def expect(self, status: int, handles: dict[str, bytes], where: str) -> None:
+        got = {name: self.nfs.getattr(handle) for name, handle in handles.items()}
+        bad = {name: answer for name, answer in got.items() if answer != status}
+        assert not bad, f"{where}: expected {status}: {bad}"
+
+
+# nfsd's header: version, kinds of authentication, of fsid (a number) and of what follows.
+HEADER, OURS = "=BBBBI", "<IIQ"
+
+
+def exported_as(fsid: int, handle: bytes) -> bytes:
+    return handle[:4] + struct.pack("=I", fsid) + handle[8:]
+
+
+def made_up(handle: bytes) -> tuple[dict[str, bytes], dict[str, bytes]]:
+    """What cannot be one of the group's, and what can, but is not yet."""
+    version, auth, fsid_kind, kind, fsid = struct.unpack_from(HEADER, handle)
+    magic, group, fid = struct.unpack_from(OURS, handle, 8)
+    assert (version, auth, fsid_kind, len(handle)) == (1, 0, 1, 24), handle.hex()
+
+    def make(**change: int) -> bytes:
+        v = {"kind": kind, "magic": magic, "group": group, "fid": fid, **change}
+        return struct.pack(HEADER, version, auth, fsid_kind, v["kind"], fsid) + \
+            struct.pack(OURS, v["magic"], v["group"], v["fid"])
+
+    return {
+        "another type": make(kind=1), "one with a parent": make(kind=kind + 1),
+        "another magic": make(magic=magic ^ 1), "another version": make(magic=magic + 1),
+        "another group": make(group=group ^ 0x10000), "too short": handle[:20],
+        "fid 0": make(fid=0), "fid 2": make(fid=2), "fid 15": make(fid=15),
+    }, {
+        "not given yet": make(fid=fid + 10**6), "of another lineage": make(fid=fid | 1 << 60),
+        "the largest": make(fid=2**64 - 1), "in the far slots": make(fid=(1 << 48) - 1),
+    }
+
+
+def handles(rig: Rig) -> None:
+    """STALE is for what is certain to be gone or never was; else a client must try again."""
+    folder = rig.p.mnt / "wire"
+    folder.mkdir()
+    (folder / "file").write_bytes(b"here")
+    (folder / "gone").write_bytes(b"gone")
+    (folder / "dir").mkdir()
+    wire = Wire(rig.p.mnt)
+    there = {name: wire.handle(f"wire/{name}") for name in ("file", "gone", "dir")}
+    wire.expect(nfs3.OK, there, "at the primary")
+    (folder / "gone").unlink()
+    (folder / "dir").rmdir()
+    gone = {name: there.pop(name) for name in ("gone", "dir")}
+    never, not_yet = made_up(there["file"])
+    wire.expect(nfs3.OK, there, "at the primary")
+    wire.expect(nfs3.STALE, {**gone, **never, **not_yet}, "at the primary")
+    # From either copy they are the same, and only the primary knows what is gone.
+    rig.settle()
+    Server.export(rig.b.mnt, 1)
+    at_backup = {name: exported_as(1, h) for name, h in {**there, **gone, **not_yet}.items()}
+    wire.expect(nfs3.JUKEBOX, at_backup, "at the backup")
+    wire.expect(nfs3.STALE, {name: exported_as(1, h) for name, h in never.items()},
+                "at the backup")
+    wire.nfs.close()
+
+
+def unreadable(kind: str) -> str:
+    """A lower that cannot be read says nothing of whether a file is there."""
+    with Failing(kind, 0) as rig, Server(rig.p.mnt):
+        names = [f"d{d}/f{n}" for d in range(10) for n in range(10)]
+        for name in names:
+            path = rig.p.mnt / name
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(b"x")
+        wire = Wire(rig.p.mnt)
+        files = {name: wire.handle(name) for name in names}
+        wire.expect(nfs3.OK, files, "before")
+        rig.settle()
+        rig.harp.verb("sync", rig.group, 0)
+        answers: list[int] = []
+
+        def ask() -> None:
+            for handle in files.values():
+                answers.append(wire.nfs.getattr(handle))
+                if answers[-1]:
+                    return
+        events = harpnl.Events()
+        drop_caches()
+        rig.dm.fail()
+        asking = threading.Thread(target=ask, daemon=True)
+        asking.start()
+        events.wait("media-failure", timeout=60)
+        events.harp.close()
+        # A member that has left its view answers nothing until it is released.
+        rig.gave_up()
+        asking.join(60)
+        assert not asking.is_alive(), "a call still waits"
+        assert answers[-1] == nfs3.JUKEBOX, answers
+        never, _ = made_up(files[names[0]])
+        wire.expect(nfs3.STALE, never, "after")
+        wire.nfs.close()
+    return f"after {len(answers) - 1} that were in memory"
+
+
 TESTS: list[tuple[str, Callable[[Rig, str], None], str]] = [
     ("a tree copied is the same at the client and on both copies", copied, ""),
     ("operations, and refusals, as a client sees them", operations, ""),
@@ -274,7 +405,7 @@ def main() -> int:
     kinds = sys.argv[1:] or ["ext4", "xfs"]
     plan = [(k, v, t, f) for k in kinds for v in ("3", "4.2") for t, f, only in TESTS
             if only in ("", v)]
-    t = Ktap(len(plan))
+    t = Ktap(len(plan) + 2 * len(kinds))
     for kind in kinds:
         with Rig(kind) as rig, Server(rig.p.mnt) as server:
             for version in ("3", "4.2"):
@@ -287,6 +418,9 @@ def main() -> int:
                                   lambda x=test, n=name: x(rig, n))
                 finally:
                     umount(CLIENT)
+            t.run(f"{kind}: on the wire: what is gone, and what the backup does not know",
+                  lambda: handles(rig))
+        t.run(f"{kind}: on the wire: what cannot be read", lambda k=kind: unreadable(k))
     return t.end()
 
 
