@@ -23,6 +23,8 @@ namespace {
 constexpr duration_t link_retry_after = 100ms;
 constexpr duration_t link_dial_limit = 2s;
 constexpr duration_t fetch_dial_limit = 3s;
+/* A start or stop of the service that failed is tried again. */
+constexpr duration_t service_retry_after = 1s;
 /* A beat comes at least every half second. */
 constexpr duration_t beat_counts = 3s;
 
@@ -152,8 +154,11 @@ result<void> group_member::begin() {
     second_ = env_.events->timer([this] { beat_second(); });
     link_timer_ = env_.events->timer([this] { dial_link(); });
     service_timer_ = env_.events->timer([this] {
-        if (service_wanted_ && service_ == service_phase::off) {
+        bool idle = service_ == service_phase::off || service_ == service_phase::half;
+        if (service_wanted_ && idle) {
             serve(service_view_);
+        } else if (service_ == service_phase::half) {
+            give_up("it has not come to an end yet");
         }
     });
     poll_.set_time(boottime_now());
@@ -554,10 +559,10 @@ void group_member::serve(view_t view) {
         if (!r) {
             service_trouble_ = r.error().text;
             log_error("{}: the service does not start: {}", group_.name, r.error().text);
-            service_ = service_phase::off;
+            service_ = service_phase::half;
             if (service_wanted_ && r.error().code != ECANCELED) {
                 /* A primary without a service serves nobody: try again, and say so. */
-                service_timer_.set_time(boottime_now() + 1s);
+                service_timer_.set_time(boottime_now() + service_retry_after);
             }
             return;
         }
@@ -586,10 +591,12 @@ void group_member::give_up(const std::string &reason, std::function<void()> then
         if (!r) {
             service_trouble_ = r.error().text;
             log_error("{}: the service does not stop: {}", group_.name, r.error().text);
+            service_ = service_phase::half;
+            service_timer_.set_time(boottime_now() + service_retry_after);
         } else {
             log_event("given-up", group_.name, {});
+            service_ = service_phase::off;
         }
-        service_ = service_phase::off;
         if (then) {
             then();
         }

@@ -66,7 +66,8 @@ public:
 private:
     group_member(member_env env, config::group_config group, slot_t self, vsr::disk_state disk);
 
-    enum class service_phase : uint8_t { off, starting, on, stopping };
+    /* half: a start or a stop has failed, and what is left of it is to be stopped. */
+    enum class service_phase : uint8_t { off, starting, on, stopping, half };
 
     result<void> begin();
     void carry_out();

@@ -88,7 +88,7 @@ json group_member::status() const {
         }
         members.push_back(one);
     }
-    static const char *const phases[] = {"off", "starting", "on", "stopping"};
+    static const char *const phases[] = {"off", "starting", "on", "stopping", "half"};
     json out = {{"name", group_.name},
                 {"uuid", format_uuid(disk.group)},
                 {"member", peer_name(self_)},

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* A member whose kernel and service do what a test wants: what it makes of their failures. */
+#include "member.hh"
+
+#include <filesystem>
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+namespace harp {
+namespace {
+
+namespace fs = std::filesystem;
+using namespace std::chrono_literals;
+using namespace vsr;
+
+/* Serves in view 4, whatever it is told. */
+class serving_replica final : public knl::replica {
+public:
+    explicit serving_replica(const disk_state &disk) {
+        report_.inc = disk.inc;
+        report_.fence = report_.formed = report_.view = view_t(4);
+        report_.view_of_formed = disk.view;
+        report_.current_role = role::primary;
+        report_.complete = report_.intact = report_.serving = true;
+        report_.lease_held = report_.gate_bound = true;
+        report_.log = {index_t(1), {}, index_t(1), {{view_t(4), index_t(1)}}};
+    }
+    object_report found() override { return report_; }
+    void execute(kernel_command) override {}
+    void touch() override {}
+    void poll() override {}
+    void give_link(unique_fd, link_wanted) override {}
+    void drop_link() override {}
+    knl::replica_facts facts() const override { return {}; }
+    void destroy(std::function<void(result<void>)> done) override { done({}); }
+
+private:
+    object_report report_;
+};
+
+/* Ends each start and stop as it is told to, and counts them. */
+struct service_log {
+    bool starts_fail = false;
+    bool stops_fail = false;
+    int starts = 0;
+    int stops = 0;
+    int ended = 0; /* of both */
+};
+
+class scripted_service final : public service_port {
+public:
+    scripted_service(loop &l, service_log &log) : loop_(l), log_(log) {}
+    void start(std::vector<net::connection>, done_fn done) override {
+        log_.starts++;
+        end(log_.starts_fail, std::move(done));
+    }
+    void stop(bool, done_fn done) override {
+        log_.stops++;
+        end(log_.stops_fail, std::move(done));
+    }
+    void unmount(done_fn done) override { end(false, std::move(done)); }
+    void teardown(done_fn done) override { end(false, std::move(done)); }
+    std::string describe() const override { return "scripted"; }
+
+private:
+    void end(bool fails, done_fn done) {
+        loop_.post([this, fails, done = std::move(done)] {
+            done(fails ? result<void>(fail(EIO, "as the test wants it")) : result<void>());
+            log_.ended++;
+        });
+    }
+    loop &loop_;
+    service_log &log_;
+};
+
+class member_service : public testing::Test {
+protected:
+    void SetUp() override {
+        dir_ = testing::TempDir() + "harp-member-" + std::to_string(getpid());
+        fs::remove_all(dir_);
+        fs::create_directories(dir_ + "/g");
+        auto doc = config::parse_document("g.toml", text());
+        ASSERT_TRUE(doc.ok());
+        auto group = config::read_group(*doc);
+        ASSERT_TRUE(group.ok()) << group.error().text;
+        group_ = *group;
+        disk_.group = random_uuid();
+        disk_.epoch = epoch_t(1);
+        disk_.lineage = lineage_t(77);
+        disk_.self = slot_t(0);
+        for (uint8_t i = 0; i < member_count; i++) {
+            disk_.members[i] = {member_id(i + 1u), slot_t(i), static_cast<member_kind>(i),
+                                fmt::format("m{}", i)};
+        }
+        disk_.inc = incarnation_t(1);
+        disk_.agreed = disk_.formed = view_t(4);
+        view_record v;
+        v.view = view_t(4);
+        v.epoch = disk_.epoch;
+        v.lineage = disk_.lineage;
+        v.primary = {slot_t(0), incarnation_t(1)};
+        v.backup = {slot_t(1), incarnation_t(1)};
+        v.promise = 400ms;
+        disk_.view = v;
+    }
+    void TearDown() override {
+        member_.reset();
+        control_.reset();
+        fs::remove_all(dir_);
+    }
+    static std::string text() {
+        std::string t = "name = \"g\"\npromise_ms = 400\ndetect_ms = 600\n";
+        const char *roles[] = {"primary", "backup", "witness"};
+        for (int i = 0; i < 3; i++) {
+            t += fmt::format("[[member]]\nname = \"m{}\"\nrole = \"{}\"\n"
+                             "addresses = [\"127.0.6.{}\"]\n",
+                             i, roles[i], i + 1);
+            t += i < 2 ? "lower = { device = \"/dev/none\", type = \"ext4\" }\n"
+                         "region = \"mem:4M\"\n"
+                       : "log_size = \"32M\"\n";
+        }
+        return t + "[service]\naddresses = [\"10.9.9.9/24\"]\nparent = \"lo\"\n"
+                   "[[export]]\nclient = \"*\"\n";
+    }
+    /* An earlier harpd's group goes on: it serves, and its service is started. */
+    void start() {
+        ASSERT_TRUE(cluster::state_file(dir_ + "/g").store(disk_).ok());
+        auto control = cluster::control_channel::make(
+                loop_, {"127.0.6.1"}, static_cast<uint16_t>(20000 + getpid() % 12000),
+                [](const std::vector<uint8_t> &, const cluster::endpoint &) {});
+        ASSERT_TRUE(control.ok()) << control.error().text;
+        control_ = std::move(*control);
+        member_env env;
+        env.events = &loop_;
+        env.control = control_.get();
+        env.state_dir = env.run_dir = dir_;
+        env.status_changed = [] {};
+        env.make_backend = [this](const backend_request &r) -> result<backend> {
+            hooks_ = r.hooks;
+            backend b;
+            b.replica = std::make_unique<serving_replica>(r.disk);
+            b.service = std::make_unique<scripted_service>(*r.events, log_);
+            return b;
+        };
+        auto m = group_member::make(std::move(env), group_, slot_t(0));
+        ASSERT_TRUE(m.ok()) << m.error().text;
+        member_ = std::move(*m);
+        ASSERT_TRUE(wait([this] { return log_.starts > 0; }));
+    }
+    bool wait(const std::function<bool()> &done) {
+        auto end = boottime_now() + 10s;
+        while (!done() && boottime_now() < end) {
+            loop_.turn(20ms);
+        }
+        return done();
+    }
+    bool quiet() {
+        member_->leave();
+        return wait([this] { return member_->quiet(); });
+    }
+
+    std::string dir_;
+    config::group_config group_;
+    disk_state disk_;
+    loop loop_;
+    service_log log_;
+    knl::replica::hooks hooks_;
+    std::unique_ptr<cluster::control_channel> control_;
+    std::unique_ptr<group_member> member_;
+};
+
+/* Half of it may be up: an address, nfsd. */
+TEST_F(member_service, what_did_not_start_is_stopped_when_the_member_is_deposed) {
+    log_.starts_fail = true;
+    start();
+    ASSERT_TRUE(wait([this] { return log_.ended > 1; })) << "tried again";
+    EXPECT_EQ(log_.stops, 0);
+    hooks_.event(media_failure{"as the test wants it"});
+    EXPECT_TRUE(wait([this] { return log_.stops > 0; }));
+    EXPECT_TRUE(quiet());
+}
+
+TEST_F(member_service, what_did_not_stop_is_stopped_again) {
+    start();
+    log_.stops_fail = true;
+    hooks_.event(media_failure{"as the test wants it"});
+    ASSERT_TRUE(wait([this] { return log_.stops > 1; }));
+    EXPECT_FALSE(member_->quiet());
+    log_.stops_fail = false;
+    EXPECT_TRUE(quiet());
+}
+
+} // namespace
+} // namespace harp
