@@ -43,16 +43,18 @@ timings timings_of(const config::group_config &g) {
     return t;
 }
 
+} // namespace
+
 vsr::config core_config(const disk_state &disk, const config::group_config &g) {
     vsr::config c;
     c.group = disk.group;
     c.members = disk.members;
     c.self = disk.self;
     c.times = timings_of(g);
+    /* A full log would end the view that needs it at once. */
+    c.space_min = g.members[disk.members.size() - 1].log_size / 16;
     return c;
 }
-
-} // namespace
 
 group_member::group_member(member_env env, config::group_config group, slot_t self, disk_state disk)
     : env_(std::move(env)), group_(std::move(group)), self_(self), disk_(std::move(disk)),

@@ -33,6 +33,9 @@ struct member_env {
     std::function<void()> status_changed;
 };
 
+/* What the group's file means for the core. */
+vsr::config core_config(const vsr::disk_state &disk, const config::group_config &g);
+
 class group_member {
 public:
     /* Loads the state and begins. The error says why this group cannot run here. */

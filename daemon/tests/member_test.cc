@@ -190,5 +190,9 @@ TEST_F(member_service, what_did_not_stop_is_stopped_again) {
     EXPECT_TRUE(quiet());
 }
 
+TEST_F(member_service, a_witness_that_is_nearly_full_is_no_backup) {
+    EXPECT_EQ(core_config(disk_, group_).space_min, 2u << 20) << "of 32M";
+}
+
 } // namespace
 } // namespace harp
