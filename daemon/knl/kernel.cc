@@ -483,6 +483,20 @@ outcome do_leave(Io &w, const cmd_leave &) {
     return r ? finish(s) : finish(s, refusal::failed, r.error().text);
 }
 
+/* Once it is carried out, the object takes part in no view below this one. */
+view_t least_view_after(const kernel_command_body &body) {
+    if (const auto *fence = std::get_if<cmd_fence>(&body)) {
+        return fence->view;
+    }
+    if (const auto *adopt = std::get_if<cmd_adopt>(&body)) {
+        return adopt->what.record.view;
+    }
+    if (const auto *leave = std::get_if<cmd_leave>(&body)) {
+        return leave->view + 1;
+    }
+    return {};
+}
+
 } // namespace
 
 void kernel_replica::execute(kernel_command command) {
@@ -493,11 +507,6 @@ void kernel_replica::execute(kernel_command command) {
     if (const auto *e = std::get_if<cmd_enter>(&command.body)) {
         enter(command.token, *e);
         return;
-    }
-    if (!std::holds_alternative<cmd_serve>(command.body)) {
-        waiting_link_.reset();
-        link_added_ = false;
-        entered_ = view_t(); /* fenced, adopting or leaving: no link of an older view */
     }
     in_worker([this, command](io &w) {
         outcome o;
@@ -510,10 +519,24 @@ void kernel_replica::execute(kernel_command command) {
         } else if (const auto *leave = std::get_if<cmd_leave>(&command.body)) {
             o = do_leave(w, *leave);
         }
-        return [this, token = command.token, o = std::move(o)]() mutable {
-            answer(token, std::move(o.report), o.why, std::move(o.text), o.left);
+        return [this, command, o = std::move(o)]() mutable {
+            if (o.why == refusal::none) {
+                end_links_below(least_view_after(command.body));
+            }
+            answer(command.token, std::move(o.report), o.why, std::move(o.text), o.left);
         };
     });
+}
+
+/* What was refused has changed nothing: its view's link goes on, or comes back. */
+void kernel_replica::end_links_below(view_t view) {
+    if (entered_ < view) {
+        entered_ = view_t();
+        link_added_ = false;
+    }
+    if (waiting_link_ && waiting_link_->second.view < view) {
+        waiting_link_.reset();
+    }
 }
 
 /* S1: the mount makes the object, with the incarnation that is on disk by now. */

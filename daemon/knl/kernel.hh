@@ -67,6 +67,7 @@ private:
     void subscribe_in_group();
     void resync();
     void try_link();
+    void end_links_below(view_t view);
     template <typename Job>
     void in_worker(Job job);
 
