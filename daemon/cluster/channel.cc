@@ -191,6 +191,38 @@ void control_channel::receive(int fd) {
     }
 }
 
+/* A socket of every address would take the one that the routes prefer, which may be another. */
+static void send_from(int fd, const endpoint &to, const endpoint &from,
+                      const std::vector<uint8_t> &bytes) {
+    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(in6_pktinfo))] = {};
+    iovec data{const_cast<uint8_t *>(bytes.data()), bytes.size()};
+    msghdr m{};
+    m.msg_name = const_cast<sockaddr_storage *>(&to.address);
+    m.msg_namelen = to.length;
+    m.msg_iov = &data;
+    m.msg_iovlen = 1;
+    m.msg_control = control;
+    m.msg_controllen = sizeof(control);
+    cmsghdr *c = CMSG_FIRSTHDR(&m);
+    if (from.address.ss_family == AF_INET) {
+        in_pktinfo info{};
+        info.ipi_spec_dst = reinterpret_cast<const sockaddr_in *>(&from.address)->sin_addr;
+        c->cmsg_level = IPPROTO_IP;
+        c->cmsg_type = IP_PKTINFO;
+        c->cmsg_len = CMSG_LEN(sizeof(info));
+        memcpy(CMSG_DATA(c), &info, sizeof(info));
+        m.msg_controllen = CMSG_SPACE(sizeof(info));
+    } else {
+        in6_pktinfo info{};
+        info.ipi6_addr = reinterpret_cast<const sockaddr_in6 *>(&from.address)->sin6_addr;
+        c->cmsg_level = IPPROTO_IPV6;
+        c->cmsg_type = IPV6_PKTINFO;
+        c->cmsg_len = CMSG_LEN(sizeof(info));
+        memcpy(CMSG_DATA(c), &info, sizeof(info));
+    }
+    (void)sendmsg(fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
 void control_channel::send(const endpoint &to, const endpoint &from,
                            const std::vector<uint8_t> &bytes) {
     int chosen = -1;
@@ -203,8 +235,7 @@ void control_channel::send(const endpoint &to, const endpoint &from,
         }
     }
     if (chosen >= 0) {
-        (void)sendto(chosen, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL,
-                     reinterpret_cast<const sockaddr *>(&to.address), to.length);
+        send_from(chosen, to, from, bytes);
     }
 }
 

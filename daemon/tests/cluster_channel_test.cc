@@ -149,5 +149,31 @@ TEST_F(record_port, without_any_route_a_call_ends_at_once) {
     EXPECT_EQ(r.error().code, EHOSTUNREACH);
 }
 
+/* A machine with several addresses in a network: the peer knows but one of them. */
+TEST(control_port, what_is_sent_comes_from_the_address_it_is_to_come_from) {
+    for (const auto &[there, here] :
+         {std::pair("127.0.7.1", "127.0.7.55"), std::pair("::1", "::1")}) {
+        loop l;
+        auto channel = control_channel::make(l, {}, 0, [](auto &&, const endpoint &) {});
+        ASSERT_TRUE(channel.ok()) << channel.error().text;
+        auto to = *make_endpoint(there, 0);
+        unique_fd fd(socket(to.address.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+        if (bind(fd.get(), reinterpret_cast<sockaddr *>(&to.address), to.length) != 0) {
+            continue; /* a kernel without IPv6 */
+        }
+        ASSERT_EQ(getsockname(fd.get(), reinterpret_cast<sockaddr *>(&to.address), &to.length), 0);
+        timeval limit{5, 0};
+        setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+        (*channel)->send(to, *make_endpoint(here, 0), {1, 2, 3});
+        char buf[8];
+        endpoint from;
+        from.length = sizeof(from.address);
+        EXPECT_EQ(recvfrom(fd.get(), buf, sizeof(buf), 0,
+                           reinterpret_cast<sockaddr *>(&from.address), &from.length),
+                  3);
+        EXPECT_TRUE(from.same_host(*make_endpoint(here, 0))) << from.to_string();
+    }
+}
+
 } // namespace
 } // namespace harp::cluster
