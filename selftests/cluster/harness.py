@@ -186,24 +186,34 @@ class Group:
 
     def create(self) -> None:
         """From whatever was there before to a served group on fresh disks."""
+        self.prepare()
+        self.make()
+
+    def prepare(self) -> None:
+        """All that a group is made of: its file, fresh disks, harpd."""
         text = GROUP_TOML.format(
             group=GROUP, service=SERVICE, mac=SERVICE_MAC,
             **{k: v for k, v in dataclasses.asdict(self.settings).items()
                if k != "version"})
         self.config = text
-        mkfs = {"ext4": "mkfs.ext4 -q -F -O ^fast_commit",
-                "xfs": "mkfs.xfs -q -f"}[self.settings.fs]
 
         def prepare(node: str) -> None:
             self.configure(node)
             if node != "w":
-                self.lab.run(node, f"{mkfs} /dev/disk0 && "
-                             f"mkfs.ext4 -q -F /dev/disk1", timeout=120)
+                self.make_lower(node)
+                self.lab.run(node, "mkfs.ext4 -q -F /dev/disk1", timeout=120)
                 self.keep_state(node)
             self.lab.run(node, "systemctl start harpd", timeout=90)
 
         on_each("abw", prepare)
-        # One command on one machine, as a user would.
+
+    def make_lower(self, node: str, options: str = "") -> None:
+        mkfs = {"ext4": "mkfs.ext4 -q -F -O ^fast_commit",
+                "xfs": "mkfs.xfs -q -f"}[self.settings.fs]
+        self.lab.run(node, f"{mkfs} {options} /dev/disk0", timeout=120)
+
+    def make(self) -> None:
+        """One command on one machine, as a user would."""
         self.lab.run("a", f"harpctl group create {GROUP}", timeout=120)
 
     def configure(self, node: str) -> None:
@@ -245,13 +255,22 @@ class Group:
         lab = self.lab
         lab.run(node, f"systemctl stop harpd; "
                 f"rm /etc/harp/groups/{GROUP}.toml", timeout=90)
-        if left := lab.run(node, f"find {STATE_DIR}/{GROUP} /run/harp/ns "
-                           f"-mindepth 1 2>/dev/null; dmesg | "
-                           f"grep -E 'WARNING|BUG:|Oops'", check=False):
+        if left := self.left(node) + lab.run(
+                node, "dmesg | grep -E 'WARNING|BUG:|Oops'", check=False):
             raise LabFailed(f"the deleted group left on {node}: {left}")
         if node != "w":
             lab.run(node, f"modprobe -r harp && modprobe harp && "
                     f"umount {STATE_DIR}")
+
+    def left(self, node: str) -> str:
+        """What a group has on a machine: state, namespaces."""
+        return self.lab.run(node, f"find {STATE_DIR}/{GROUP} /run/harp/ns "
+                            f"-mindepth 1 2>/dev/null", check=False)
+
+    def harpd(self, node: str) -> str:
+        """The process that harpd is; "" while there is none."""
+        said = self.lab.run(node, "systemctl show -p MainPID --value harpd")
+        return said.strip().lstrip("0")
 
     def wait_settled(self) -> None:
         """Both copies are at the last record."""
@@ -292,6 +311,13 @@ class Group:
             if group.get("name") == GROUP:
                 return group
         return {}
+
+    def heard(self, node: str) -> dict[str, list[int]]:
+        """ms since the last heartbeat of each other member, by network; -1
+        for never."""
+        return {m["name"]: [n["heard_ms"] for n in m["networks"]]
+                for m in self.status(node).get("members", [])
+                if not m["self"]}
 
     def serving(self, node: str) -> int:
         """The view in which a node serves, or 0."""
@@ -353,6 +379,10 @@ class Client:
             return done if done >= count else 0
         return wait_for(f"{count} operations of the client", probe, timeout,
                         interval=0.5)
+
+    def stop(self) -> None:
+        """A load has gone on for long enough."""
+        self.lab.run(self.node, "kill $(pidof harp-client)")
 
     def result(self, timeout: float = 600) -> dict[str, Any]:
         """Its line of JSON; raises unless every check of it was good."""

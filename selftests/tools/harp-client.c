@@ -10,8 +10,8 @@
  *	    file it wrote past the client's cache (O_DIRECT) and compares it.
  * compare  compares the trees: names, types, permissions, sizes, contents, links.
  * load     creates, writes, renames, reads back and removes files until the time
- *	    is over; each acknowledged outcome is checked before the next step, and what
- *	    should be there at the end is checked once more.
+ *	    is over or SIGTERM comes; each acknowledged outcome is checked before the
+ *	    next step, and what should be there at the end is checked once more.
  *
  * The longest time between two completed operations is the outage a user saw.
  *
@@ -29,6 +29,7 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -408,6 +409,13 @@ static void load_round(const char *dir, unsigned long n)
 	atomic_fetch_add(&files, 1);
 }
 
+static volatile sig_atomic_t enough;
+
+static void on_term(int number)
+{
+	enough = number;
+}
+
 static void *load_worker(void *arg)
 {
 	unsigned int id = (unsigned int)(uintptr_t)arg;
@@ -421,7 +429,7 @@ static void *load_worker(void *arg)
 		fail(errno, "mkdir %s", dir);
 		return NULL;
 	}
-	for (n = 0; now_ns(CLOCK_MONOTONIC) < end; n++)
+	for (n = 0; !enough && now_ns(CLOCK_MONOTONIC) < end; n++)
 		load_round(dir, n);
 	for (i = 0; i < n; i++) {	/* nothing acknowledged may be lost */
 		bool there;
@@ -523,6 +531,9 @@ int main(int argc, char **argv)
 	if (!threads || threads > THREADS_MAX)
 		return usage();
 	if (!strcmp(what, "load") && npos == 1 && seconds > 0) {
+		struct sigaction sa = { .sa_handler = on_term, .sa_flags = SA_RESTART };
+
+		sigaction(SIGTERM, &sa, NULL);
 		dst = pos[0];
 		run(load_worker);
 	} else if (!strcmp(what, "copy") && npos == 2) {

@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What the tests ask of a group beside its service: what it says of itself, to
+whom it listens, what it survives without a change of the view."""
+
+from __future__ import annotations
+
+import json
+import time
+
+from harness import GROUP, Group, LabFailed, on_each, wait_for
+
+FRESH_MS = 2000         # a heartbeat goes every 500 ms, on busy processors
+SILENT_MS = 3000        # what `harpctl status` calls a silent network
+WATCHDOG_LIMIT_S = 20   # WatchdogSec=5s, the abort, the start; under emulation
+NOBODY = "setpriv --reuid 65534 --regid 65534 --clear-groups"
+
+
+def view_unchanged(group: Group, view: int, server: str = "a") -> None:
+    if (now := group.serving(server)) != view:
+        raise LabFailed(f"{server} serves in view {now} instead of {view}: "
+                        f"nothing had to change")
+
+
+def stays_out(group: Group, node: str, server: str) -> None:
+    """A member whose kernel restarted says that it stays out and who serves,
+    and has its log whole: that memory outlived the kernel. Who serves says
+    what that means."""
+    wait_for(f"{node} to stay out of the group (last said: "
+             f"{group.status(node)})",
+             lambda: group.status(node).get("state") == "stays out", 60, 1)
+    wait_for(f"{node} to say that {server} serves", lambda: f"{server} serves"
+             in group.status(node)["why_not_serving"], 30, 0.5)
+    said = group.status(node)
+    if said["state"] != "stays out" or said["serving"]:
+        raise LabFailed(f"{node} did not stay out: {said}")
+    if not said["log"]["intact"] or not said["headline"].endswith("is whole"):
+        raise LabFailed(f"the log of {node} did not survive: {said}")
+    wait_for(f"{server} to say that {node} stays out", lambda: group.status(
+        server).get("not_survived", "").startswith(f"{node} stays out"), 30)
+
+
+def every_network_heard(group: Group) -> None:
+    """Each member hears each other one over both networks."""
+    def fresh(node: str) -> bool:
+        heard = group.heard(node)
+        return len(heard) == 2 and all(
+            len(nets) == 2 and all(0 <= ms < FRESH_MS for ms in nets)
+            for nets in heard.values())
+
+    def ask(node: str) -> None:
+        wait_for(f"{node} to hear all over both networks (last: "
+                 f"{group.heard(node)})", lambda: fresh(node), 30)
+
+    on_each("abw", ask)
+
+
+def network_falls_silent(group: Group, view: int, net: int = 1) -> None:
+    """One of two networks breaks between a and both others: the group goes on
+    as it is, and a says what is silent."""
+    for peer in "bw":
+        group.lab.call("partition", "a", peer, "--net", str(net))
+
+    def silent() -> bool:
+        return all(nets[net] > SILENT_MS and 0 <= nets[1 - net] < FRESH_MS
+                   for nets in group.heard("a").values())
+
+    wait_for(f"a to hear the others over one network (last: "
+             f"{group.heard('a')})", silent, 30)
+    text = group.lab.run("a", "harpctl status")
+    if text.count("(1 of 2 networks silent)") != 2:
+        raise LabFailed(f"a does not tell of two silent networks: {text}")
+    group.lab.call("heal")
+    every_network_heard(group)
+    view_unchanged(group, view)
+
+
+def only_root_changes(group: Group, node: str, view: int) -> None:
+    """Anyone may read, by the system bus; nobody but root may change."""
+    lab = group.lab
+    said = json.loads(lab.run(node, f"{NOBODY} harpctl status --json"))
+    if [g["name"] for g in said["groups"]] != [GROUP]:
+        raise LabFailed(f"status is not for everybody: {said}")
+    for words in (f"switchover {GROUP}", f"group delete --force {GROUP}"):
+        done = lab.call("exec", node, "--", *NOBODY.split(), "harpctl",
+                        *words.split(), check=False)
+        if not done.returncode or "only root may do this" not in done.stderr:
+            raise LabFailed(f"harpctl {words} by nobody: status "
+                            f"{done.returncode}, {done.stdout}{done.stderr}")
+    view_unchanged(group, view)
+
+
+def records_shown(group: Group, node: str) -> list[int]:
+    """Five records that follow one another."""
+    said = group.lab.run(node, f"harpctl log show {GROUP} -n 5 --json")
+    found = [json.loads(line)["index"] for line in said.splitlines()]
+    if len(found) != 5 or found != list(range(found[0], found[0] + 5)):
+        raise LabFailed(f"log show -n 5 on {node} gave the records {found}")
+    return found
+
+
+def newest_records_shown(group: Group, node: str) -> None:
+    top = group.status(node)["log"]["top"]
+    found = records_shown(group, node)
+    if found[-1] < top:
+        raise LabFailed(f"log show on {node} gave {found}: {top} is newer")
+
+
+def harpd_again(group: Group, node: str, before: str, limit: float) -> None:
+    """systemd started another harpd."""
+    wait_for(f"harpd to be started again on {node}",
+             lambda: group.harpd(node) not in ("", before), limit, 0.5)
+
+
+def frozen_harpd_is_replaced(group: Group, node: str, view: int) -> str:
+    """By the watchdog, sooner than the kernel's 10 s (H) without harpd end."""
+    before = group.harpd(node)
+    begin = time.monotonic()
+    group.lab.run(node, f"kill -STOP {before}")
+    harpd_again(group, node, before, WATCHDOG_LIMIT_S)
+    took = time.monotonic() - begin
+    if not group.lab.ok(node, "journalctl -u harpd --no-pager | "
+                        "grep -q 'Watchdog timeout'"):
+        raise LabFailed(f"harpd on {node} ended, but not by its watchdog")
+    wait_for(f"{node} to be backup again", lambda:
+             group.status(node).get("state") == "backup", 30)
+    if group.serving("a") != view:
+        raise LabFailed(f"a left view {view} while harpd on {node} was frozen "
+                        f"and replaced, {took:.1f} s")
+    return f"frozen harpd replaced in {took:.1f} s"
+
+
+def mismatch_is_refused(group: Group) -> None:
+    """Lowers that are not alike: no group, and nothing of it, on any machine."""
+    group.make_lower("b", "-I 512")
+    done = group.lab.call("exec", "a", "--", "harpctl", "group", "create",
+                          GROUP, timeout=120, check=False)
+    if not done.returncode or "inode size" not in done.stderr:
+        raise LabFailed(f"unlike lowers: status {done.returncode}, "
+                        f"{done.stdout}{done.stderr}")
+
+    def nothing(node: str) -> None:
+        if left := group.left(node) or str(group.status(node) or ""):
+            raise LabFailed(f"the refused group left on {node}: {left}")
+
+    on_each("abw", nothing)
+    # Fails where the file system is still in use.
+    group.make_lower("b")
