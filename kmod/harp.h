@@ -261,6 +261,8 @@ int harp_sync_kick(struct harp_replica *r, bool wait);
 /* -------------------------------------------------------------------- space.c */
 /* Pessimistic cost of a record on a lower, bytes. */
 u64 harp_space_cost(const struct harp_builder *b);
+/* Would a directory of the lower take one more name? 0 or -ENOSPC. */
+int __must_check harp_space_name(const struct harp_node *dir);
 /* Would both lowers take @cost more? 0 or -ENOSPC. */
 int __must_check harp_space_check(struct harp_replica *r, u64 cost);
 /* What this lower can still take, its reserve not counted. */

@@ -40,11 +40,17 @@
 #define HARP_EXT4_FAST_COMMIT		0x0400
 #define HARP_EXT4_ENCRYPT		0x10000
 #define HARP_EXT4_CASEFOLD		0x20000
+#define HARP_EXT4_LARGE_DIR		0x4000
 
 /* XFS's, at the very start (struct xfs_dsb). */
 #define HARP_XFS_VERSION		100	/* __be16, the number in the low 4 bits */
 #define HARP_XFS_RBLOCKS		16	/* __be64 */
 #define HARP_XFS_LOGSTART		48	/* __be64, 0: the log is elsewhere */
+
+static bool harp_is_ext4(const struct super_block *sb)
+{
+	return sb->s_magic == EXT4_SUPER_MAGIC && !strcmp(sb->s_type->name, "ext4");
+}
 
 static const char *harp_check_ext4(const u8 *disk)
 {
@@ -108,6 +114,9 @@ static const char *harp_check_options(struct super_block *sb, struct dentry *roo
 		why = "cannot tell its options";
 	else if (strnstr(m.buf, "nobarrier", m.count) || strnstr(m.buf, "barrier=0", m.count))
 		why = "mounted nobarrier; needs barriers";
+	else if (strnstr(m.buf, "max_dir_size_kb=", m.count))
+		/* A directory that applying finds full is a media failure. */
+		why = "mounted with max_dir_size_kb; needs directories without a bound";
 	kfree(m.buf);
 	return why;
 }
@@ -115,7 +124,7 @@ static const char *harp_check_options(struct super_block *sb, struct dentry *roo
 static const char *harp_check_sb(const struct path *path)
 {
 	struct super_block *sb = path->mnt->mnt_sb;
-	bool ext4 = sb->s_magic == EXT4_SUPER_MAGIC && !strcmp(sb->s_type->name, "ext4");
+	bool ext4 = harp_is_ext4(sb);
 	const char *why;
 
 	if (!ext4 && (sb->s_magic != XFS_SUPER_MAGIC || strcmp(sb->s_type->name, "xfs")))
@@ -130,6 +139,33 @@ static const char *harp_check_sb(const struct path *path)
 		return "without device or file handles";
 	why = harp_check_disk(sb, ext4);
 	return why ?: harp_check_options(sb, path->dentry);
+}
+
+/*
+ * How large a directory may become, bytes; 0: no bound. ext4's index of names has two
+ * levels, with large_dir three; where the nodes of all of them are full a name finds no
+ * room, though the disk has some (ext4_dx_add_entry()). The root has about block / 8
+ * entries then, and each node below it half as many at least, for full ones are split. The
+ * bound is half the leaves that this makes: the other copy hashes names with another seed,
+ * so its directory is not of quite the same size.
+ */
+static u64 harp_lower_dir_max(struct super_block *sb)
+{
+	u64 fanout = sb->s_blocksize / 16, leaves = fanout * fanout;
+	struct buffer_head *bh;
+	const u8 *disk;
+
+	if (!harp_is_ext4(sb))
+		return 0;
+	bh = sb_bread(sb, HARP_EXT4_SB_OFFSET / sb->s_blocksize);
+	if (bh) {
+		disk = bh->b_data + HARP_EXT4_SB_OFFSET % sb->s_blocksize;
+		if (le32_to_cpup((const __le32 *)(disk + HARP_EXT4_FEATURE_INCOMPAT)) &
+		    HARP_EXT4_LARGE_DIR)
+			leaves *= fanout;
+		brelse(bh);
+	}
+	return leaves * sb->s_blocksize;
 }
 
 /* ------------------------------------------------------------------ small helpers */
@@ -386,7 +422,7 @@ static int harp_lower_open_locked(struct harp_replica *r, bool init, struct fs_c
 	err = init ? harp_lower_lay_out(lw, fc) : harp_lower_load(lw, fc);
 	if (err)
 		return err;
-	err = harp_space_open(lw);
+	err = harp_space_open(lw, harp_lower_dir_max(r->lower_root.mnt->mnt_sb));
 	if (err)
 		errorf(fc, "harp: cannot set .harp/reserve aside on the lower: %pe", ERR_PTR(err));
 	return err;

@@ -95,6 +95,15 @@ static struct dentry *harp_lookup(struct inode *dir, struct dentry *dentry, unsi
 	return found;
 }
 
+/* Room for one more name in a directory whose lock is held: -ENOSPC before it is logged. */
+static int harp_dir_room(struct inode *dir)
+{
+	struct harp_node *node = harp_inode_node(dir);
+	int err = IS_ERR(node) ? PTR_ERR(node) : harp_space_name(node);
+
+	return err ? harp_recheck(harp_r(dir)) ?: err : 0;
+}
+
 /* ----------------------------------------------------------------------- making */
 
 /**
@@ -209,6 +218,8 @@ static int harp_make(struct inode *dir, struct dentry *dentry, struct harp_make 
 	err = harp_inode_enter_op(dir, &generation);
 	if (!err)
 		err = harp_d_check(dentry, generation);
+	if (!err)
+		err = harp_dir_room(dir);
 	if (err)
 		return err;
 	err = harp_make_acls(dir, m);
@@ -305,6 +316,8 @@ static int harp_link(struct dentry *old, struct inode *dir, struct dentry *dentr
 		err = harp_d_check(dentry, generation);
 	if (!err)
 		err = harp_inode_enter(inode);
+	if (!err)
+		err = harp_dir_room(dir);
 	if (err)
 		return err;
 	err = harp_op_begin(&op, harp_s(dir->i_sb), generation, HARP_REC_LINK, 256);
@@ -597,8 +610,10 @@ static int harp_move_enter(struct harp_move *m, u32 *generation)
 		err = harp_inode_enter(m->new_dir);
 	if (!err)
 		err = harp_inode_enter(d_inode(m->old));
-	if (err || !target)
+	if (err)
 		return err;
+	if (!target)
+		return harp_dir_room(m->new_dir);
 	err = harp_inode_enter(target);
 	if (err || m->exchange)
 		return err;

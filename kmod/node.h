@@ -233,6 +233,7 @@ struct harp_sync {
  * @reserve: .harp/reserve
  * @reserve_bytes: its size when whole
  * @released: the reserve was given up for a committed record: growth is refused
+ * @dir_max: bytes of a directory from which on it gets no more names; 0: no bound
  */
 struct harp_space {
 	spinlock_t lock;		/* as above */
@@ -241,6 +242,7 @@ struct harp_space {
 	struct file *reserve;
 	u64 reserve_bytes;
 	bool released;
+	u64 dir_max;
 };
 
 /**
@@ -353,7 +355,7 @@ int __must_check harp_sync_open(struct harp_lower *lw, u64 *lb, const char **why
 int __must_check harp_lb_write(struct harp_lower *lw, u64 lb);
 
 /* ------------------------------------------------------------------ space.c */
-int __must_check harp_space_open(struct harp_lower *lw);
+int __must_check harp_space_open(struct harp_lower *lw, u64 dir_max);
 int __must_check harp_space_release(struct harp_lower *lw);
 void harp_space_tend(struct harp_lower *lw);
 

@@ -222,6 +222,22 @@ int harp_space_check(struct harp_replica *r, u64 cost)
 	return harp_space_check_peer(r, cost, top);
 }
 
+/**
+ * harp_space_name() - would a directory take one more name?
+ * @dir: the directory; the caller has the harp inode's lock, so that none is on its way
+ *
+ * The file system's room is not all that a name needs: see harp_lower_dir_max().
+ *
+ * Context: any.
+ * Return: 0 or -ENOSPC.
+ */
+int harp_space_name(const struct harp_node *dir)
+{
+	u64 max = harp_lower(dir->r)->space.dir_max;
+
+	return max && i_size_read(d_inode(dir->lower)) >= max ? -ENOSPC : 0;
+}
+
 /* ------------------------------------------------------------------------ the reserve */
 
 static int harp_reserve_resize(struct harp_lower *lw, u64 bytes)
@@ -246,17 +262,19 @@ static int harp_reserve_resize(struct harp_lower *lw, u64 bytes)
 /**
  * harp_space_open() - set the reserve aside
  * @lw: the lower, space.reserve open
+ * @dir_max: bytes of a directory from which on it gets no more names; 0: no bound
  *
  * Context: process context, under the lower's cred.
  * Return: 0; -ENOSPC: the lower is too full to be used; or its error.
  */
-int harp_space_open(struct harp_lower *lw)
+int harp_space_open(struct harp_lower *lw, u64 dir_max)
 {
 	struct harp_space *s = &lw->space;
 	struct kstatfs st;
 	int err;
 
 	spin_lock_init(&s->lock);
+	s->dir_max = dir_max;
 	err = harp_do_statfs(&lw->r->lower_root, &st);
 	if (err)
 		return err;

@@ -68,11 +68,12 @@ def umount(target: str | Path) -> None:
 MS_NOATIME = 1024
 
 
-def make_fs(disk: str, kind: str, small: bool = False) -> None:
+def make_fs(disk: str, kind: str, small: bool = False, block: int = 0) -> None:
     """The same parameters on every disk of a test."""
     if kind == "ext4":
         run("mkfs.ext4", "-q", "-F", "-E", "lazy_itable_init=1,lazy_journal_init=1",
-            "-I", "256", *(["-N", "4096"] if small else []), disk)
+            "-I", "256", *(["-N", "4096"] if small else []),
+            *(["-b", str(block)] if block else []), disk)
     elif kind == "xfs":
         run("mkfs.xfs", "-q", "-f", disk)
     else:
@@ -129,11 +130,12 @@ class Rig:
     """{P,B}: member 0 is primary, member 1 backup."""
 
     def __init__(self, kind: str = "ext4", region: str = "mem:32M", tcp: str | None = None,
-                 promise_ms: int = 2000, group: str = "one", small: bool = False) -> None:
+                 promise_ms: int = 2000, group: str = "one", small: bool = False,
+                 block: int = 0) -> None:
         if len(disks()) < 2:
             raise Skip("needs two disks in HARP_DISKS")
         self.kind, self.region, self.tcp, self.promise = kind, region, tcp, promise_ms
-        self.group, self.small = group, small
+        self.group, self.small, self.block = group, small, block
         self.members = [Member(0, disks()[0]), Member(1, disks()[1])]
         self.p, self.b = self.members
         self.harp = harpnl.Harp()
@@ -146,7 +148,7 @@ class Rig:
     def __enter__(self) -> Rig:
         try:
             for member in self.members:
-                make_fs(member.disk, self.kind, self.small)
+                make_fs(member.disk, self.kind, self.small, self.block)
                 mount_lower(member.disk, member.lower, self.kind)
                 self.mount(member, init=True)
             self.dummy()

@@ -109,6 +109,8 @@ LOWERS = [
           below="lost+found"),
     Lower("ext4 mounted nobarrier", "mounted nobarrier; needs barriers", make=EXT4 + "{0}",
           options="nobarrier"),
+    Lower("ext4 with a bound of directories", "mounted with max_dir_size_kb",
+          make=EXT4 + "{0}", options="max_dir_size_kb=1024"),
     Lower("ext4 without a journal", "ext4 without a journal", make=EXT4 + "-O ^has_journal {0}"),
     Lower("ext4 with its journal elsewhere", "ext4 with an external journal",
           make=f"mke2fs -q -F -O journal_dev {{1}} && {EXT4} -J device={{1}} {{0}}"),
