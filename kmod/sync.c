@@ -19,6 +19,12 @@ static struct super_block *harp_lower_sb(struct harp_lower *lw)
 	return lw->r->lower_root.mnt->mnt_sb;
 }
 
+/* Says nothing about the disk: LB stays, and the next pass tries again. */
+static bool harp_sync_again(int err)
+{
+	return err == -ENOMEM || err == -EINTR;
+}
+
 /**
  * harp_lb_write() - note on the disk how far this lower is durable
  * @lw: the lower
@@ -83,6 +89,24 @@ int harp_sync_open(struct harp_lower *lw, u64 *lb, const char **why)
 	return 0;
 }
 
+/**
+ * harp_sync_written() - has all that was written back reached the disk?
+ * @sb: the lower
+ * @seen: its s_wb_err as of the last time
+ *
+ * An error is told here once, so there is no trying again, whatever its number says:
+ * data is lost.
+ *
+ * Context: any.
+ * Return: 0 or an error that does not pass.
+ */
+int harp_sync_written(struct super_block *sb, errseq_t *seen)
+{
+	int err = errseq_check_and_advance(&sb->s_wb_err, seen);
+
+	return harp_sync_again(err) ? -EIO : err;
+}
+
 /* Everything dirty to the disk, or the reason why that is not certain. */
 static int harp_sync_lower(struct harp_lower *lw, const char **what)
 {
@@ -106,7 +130,7 @@ static int harp_sync_lower(struct harp_lower *lw, const char **what)
 	if (err)
 		return err;
 	*what = "write-back of the lower";
-	err = errseq_check_and_advance(&sb->s_wb_err, &lw->sync.wb_err);
+	err = harp_sync_written(sb, &lw->sync.wb_err);
 	if (err)
 		return err;
 	*what = "the lower, read-only now";
@@ -136,8 +160,7 @@ int harp_sync_pass(struct harp_lower *lw)
 		what = "LB note";
 		err = harp_lb_write(lw, n);
 	}
-	/* Says nothing about the disk: LB stays, and the next pass tries again. */
-	if (err == -ENOMEM || err == -EINTR)
+	if (harp_sync_again(err))
 		return err;
 	if (err) {
 		harp_media_failure(r, err, what, n);

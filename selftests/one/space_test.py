@@ -212,7 +212,9 @@ def crowded(rig: Rig) -> str:
     inside.unlink()
     whole(rig, reserves(rig))
     size = os.stat(place).st_size
+    # What was done beside harp goes, and with the directory its times.
     empty(place)
+    folder.rmdir()
     same_copies(rig)
     return f"at {size >> 10} KiB"
 
@@ -228,6 +230,7 @@ def overcrowded(rig: Rig) -> str:
     whole(rig, reserves(rig))
     for place in places:
         empty(place)
+    folder.rmdir()
     same_copies(rig)
     return "300 names"
 
