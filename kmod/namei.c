@@ -596,6 +596,38 @@ static void harp_move_sections(struct harp_op *op, struct harp_move *m)
 			m->o->fid);
 }
 
+/*
+ * Would @what come to be below itself? The VFS has looked at the dentries, but those of
+ * directories that somebody holds may stand where they stood in an earlier generation. The
+ * lower's do not: renames between directories come one by one, each applied before the next.
+ */
+static int harp_move_loop(struct inode *what, struct inode *into)
+{
+	struct harp_node *node, *dir;
+
+	if (!S_ISDIR(what->i_mode))
+		return 0;
+	node = harp_inode_node(what);
+	if (IS_ERR(node))
+		return PTR_ERR(node);
+	dir = harp_inode_node(into);
+	if (IS_ERR(dir))
+		return PTR_ERR(dir);
+	return is_subdir(dir->lower, node->lower) ? -EINVAL : 0;
+}
+
+static int harp_move_loops(struct harp_move *m)
+{
+	int err;
+
+	if (m->old_dir == m->new_dir)
+		return 0;
+	err = harp_move_loop(d_inode(m->old), m->new_dir);
+	if (!err && m->exchange)
+		err = harp_move_loop(d_inode(m->new), m->old_dir);
+	return err ? harp_recheck(harp_r(m->old_dir)) ?: err : 0;
+}
+
 static int harp_move_enter(struct harp_move *m, u32 *generation)
 {
 	struct inode *target = d_inode(m->new);
@@ -610,6 +642,8 @@ static int harp_move_enter(struct harp_move *m, u32 *generation)
 		err = harp_inode_enter(m->new_dir);
 	if (!err)
 		err = harp_inode_enter(d_inode(m->old));
+	if (!err)
+		err = harp_move_loops(m);
 	if (err)
 		return err;
 	if (!target)

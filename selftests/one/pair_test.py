@@ -1,0 +1,80 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0
+"""Two replicas of a group whose roles and lives change, and what is held across that."""
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import sys
+from pathlib import Path
+from typing import Any, Callable
+
+from one import BASE, Ktap, Rig, libc, same_copies
+
+import harpnl
+
+PROMISE = 1000
+AT_FDCWD, RENAME_EXCHANGE = -100, 2
+
+
+def switch(rig: Rig, to: int) -> None:
+    """The primary leaves, and the other one takes over from it."""
+    rig.settle()
+    rig.harp.verb("leave", rig.group, 1 - to)
+    rig.harp.verb("release", rig.group, 1 - to)
+    view = rig.harp.get(rig.group, 1 - to)["fence"] // 4 * 4 + 4 + to
+    # LEAVE frees the promise when it has come; until then the fence is refused.
+    rig.harp.wait(rig.group, to, lambda _: rig.harp.fence(rig.group, to, view, to)["result"])
+    harpnl.form_view(rig.harp, rig.group, to, 1 - to, promise_ms=rig.promise, gate="gate0")
+
+
+def exchange(one: Path, folder: int, two: str) -> None:
+    libc("renameat2", AT_FDCWD, str(one).encode(), folder, two.encode(), RENAME_EXCHANGE)
+
+
+def moved_elsewhere() -> None:
+    """A directory held since an earlier generation is not where its dentry says."""
+    with Rig(promise_ms=PROMISE) as rig, contextlib.ExitStack() as held:
+        here, there = rig.p.mnt, rig.b.mnt
+        for name in ("a", "b", "c"):
+            (here / name).mkdir()
+        for name in ("a", "b"):
+            held.callback(os.close, fd := os.open(here / name, os.O_RDONLY))
+        switch(rig, 1)
+        os.rename(there / "b", there / "a/b")
+        switch(rig, 0)
+        # In the dentries, b is still beside a; the VFS sees no loop.
+        os.mkdir("c", dir_fd=fd)
+        moves: dict[str, Callable[[], Any]] = {
+            "a directory": lambda: os.rename(here / "a", "a", dst_dir_fd=fd),
+            "an exchange": lambda: exchange(here / "a", fd, "c"),
+        }
+        for title, move in moves.items():
+            try:
+                move()
+            except OSError as error:
+                assert error.errno == errno.EINVAL, f"{title}: {error}"
+            else:
+                raise AssertionError(f"{title} was moved into itself")
+        os.rename(here / "c", "d", dst_dir_fd=fd)
+        assert sorted(os.listdir(here / "a/b")) == ["c", "d"]
+        same_copies(rig)
+
+
+TESTS: list[tuple[str, Callable[[], Any]]] = [
+    ("switchover: no directory is moved into itself", moved_elsewhere),
+]
+
+
+def main() -> int:
+    BASE.mkdir(parents=True, exist_ok=True)
+    wanted = [t for t in TESTS if not sys.argv[1:] or any(w in t[0] for w in sys.argv[1:])]
+    t = Ktap(len(wanted))
+    for name, test in wanted:
+        t.run(name, test)
+    return t.end()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
