@@ -636,8 +636,10 @@ static void harp_apply_note(struct harp_replica *r, u64 first, u32 count)
 /*
  * Errors that pass are waited out; one that says "no room" costs the reserve, once
  * (kernel-notes 17). 0: try again; else what remains.
+ *
+ * @freed: of harp_space_freed(), from before the step.
  */
-static int harp_apply_retry(struct harp_replica *r, int err, unsigned int tries)
+static int harp_apply_retry(struct harp_replica *r, int err, unsigned int tries, u32 freed)
 {
 	switch (err) {
 	case -ENOMEM:
@@ -649,7 +651,7 @@ static int harp_apply_retry(struct harp_replica *r, int err, unsigned int tries)
 		return kthread_should_stop() ? err : 0;
 	case -ENOSPC:
 	case -EDQUOT:
-		return harp_space_release(harp_lower(r)) ?: 0;
+		return harp_space_release(harp_lower(r), freed);
 	default:
 		return err;
 	}
@@ -670,11 +672,13 @@ int harp_apply_insist(struct harp_replica *r, harp_apply_step step, const void *
 		      const char *what, u64 index)
 {
 	unsigned int tries = 0;
+	u32 freed;
 	int err;
 
 	do {
+		freed = harp_space_freed(harp_lower(r));
 		err = step(r, arg);
-	} while (err && !harp_apply_retry(r, err, tries++));
+	} while (err && !harp_apply_retry(r, err, tries++, freed));
 	if (err && !kthread_should_stop())
 		harp_media_failure(r, err, what, index);
 	return err;

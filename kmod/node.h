@@ -232,7 +232,10 @@ struct harp_sync {
  * @taken: when (jiffies); 0 never
  * @reserve: .harp/reserve
  * @reserve_bytes: its size when whole
- * @released: the reserve was given up for a committed record: growth is refused
+ * @released: the reserve was given up for a committed record: growth is refused; @change
+ *	      and @lock to change
+ * @change: held while the reserve is given up or made whole; outside the lower's locks
+ * @freed: how often it has been given up, room made and all; @change to change
  * @dir_max: bytes of a directory from which on it gets no more names; 0: no bound
  */
 struct harp_space {
@@ -242,6 +245,8 @@ struct harp_space {
 	struct file *reserve;
 	u64 reserve_bytes;
 	bool released;
+	struct mutex change;		/* as above */
+	u32 freed;
 	u64 dir_max;
 };
 
@@ -357,7 +362,8 @@ int __must_check harp_lb_write(struct harp_lower *lw, u64 lb);
 
 /* ------------------------------------------------------------------ space.c */
 int __must_check harp_space_open(struct harp_lower *lw, u64 dir_max);
-int __must_check harp_space_release(struct harp_lower *lw);
+u32 harp_space_freed(const struct harp_lower *lw);
+int __must_check harp_space_release(struct harp_lower *lw, u32 freed);
 void harp_space_tend(struct harp_lower *lw);
 
 #endif /* HARP_NODE_H */

@@ -543,6 +543,7 @@ static void fake_lower(struct kunit *test, struct harp_replica *r)
 	KUNIT_ASSERT_NOT_NULL(test, lw);
 	lw->r = r;
 	spin_lock_init(&lw->space.lock);
+	mutex_init(&lw->space.change);
 	lw->space.free_bytes = 1ULL << 40;
 	lw->space.free_inodes = 1ULL << 20;
 	lw->space.taken = (jiffies + 600 * HZ) | 1;
@@ -612,6 +613,38 @@ static int lower_fails(struct harp_replica *r, const void *arg)
 	return s->left-- > 0 ? s->err : 0;
 }
 
+/* No room, and meanwhile the other thread gives the reserve up for its own sake. */
+static int lower_is_made_room(struct harp_replica *r, const void *arg)
+{
+	struct harp_space *s = &harp_lower(r)->space;
+	struct lower_step *step = (struct lower_step *)arg;
+
+	if (!step->calls) {
+		s->released = true;
+		s->freed++;
+	}
+	return lower_fails(r, arg);
+}
+
+/* The reserve is apply's as well as the LB pass's, whoever of them comes to it first. */
+static void apply_has_the_room_another_made(struct kunit *test)
+{
+	struct harp_replica *r = replica(test, 0);
+	struct harp_sec_view v = view_of(4, 0, 0);
+	struct lower_step s = { .left = 1, .err = -ENOSPC };
+
+	fake_lower(test, r);
+	KUNIT_ASSERT_EQ(test, start(r, &v, 0), 0);
+	KUNIT_EXPECT_EQ(test, harp_apply_insist(r, lower_is_made_room, &s, "row", 7), 0);
+	KUNIT_EXPECT_EQ(test, s.calls, 2);
+	KUNIT_EXPECT_FALSE(test, r->media_failure);
+	/* Tried with that room, and there is none: no reserve is left to give. */
+	s = (struct lower_step){ .left = 1, .err = -ENOSPC };
+	KUNIT_EXPECT_EQ(test, harp_apply_insist(r, lower_fails, &s, "row", 7), -ENOSPC);
+	KUNIT_EXPECT_EQ(test, s.calls, 1);
+	KUNIT_EXPECT_TRUE(test, r->media_failure);
+}
+
 /* Records and rows alike: want of memory passes. */
 static void apply_waits_errors_out(struct kunit *test)
 {
@@ -619,6 +652,7 @@ static void apply_waits_errors_out(struct kunit *test)
 	struct harp_replica *r = replica(test, 0);
 	int i;
 
+	fake_lower(test, r);
 	for (i = 0; i < ARRAY_SIZE(passing); i++) {
 		struct lower_step s = { .left = 3, .err = passing[i] };
 
@@ -635,6 +669,7 @@ static void apply_gives_up_on_media_errors(struct kunit *test)
 	struct harp_sec_view v = view_of(4, 0, 0);
 	struct lower_step s = { .left = 3, .err = -EIO };
 
+	fake_lower(test, r);
 	KUNIT_ASSERT_EQ(test, start(r, &v, 0), 0);
 	KUNIT_EXPECT_EQ(test, harp_apply_insist(r, lower_fails, &s, "row", 7), -EIO);
 	KUNIT_EXPECT_EQ(test, s.calls, 1);
@@ -655,6 +690,7 @@ static struct kunit_case replica_cases[] = {
 	KUNIT_CASE(backup_wait_knows_its_record),
 	KUNIT_CASE(waits_end_with_their_generation),
 	KUNIT_CASE(last_room_goes_to_one),
+	KUNIT_CASE(apply_has_the_room_another_made),
 	KUNIT_CASE(apply_waits_errors_out),
 	KUNIT_CASE(apply_gives_up_on_media_errors),
 	KUNIT_CASE(backup_admits_nobody),

@@ -274,6 +274,7 @@ int harp_space_open(struct harp_lower *lw, u64 dir_max)
 	int err;
 
 	spin_lock_init(&s->lock);
+	mutex_init(&s->change);
 	s->dir_max = dir_max;
 	err = harp_do_statfs(&lw->r->lower_root, &st);
 	if (err)
@@ -284,28 +285,74 @@ int harp_space_open(struct harp_lower *lw, u64 dir_max)
 }
 
 /**
- * harp_space_release() - give the reserve up for a committed record
+ * harp_space_freed() - how often the reserve has been given up
  * @lw: the lower
  *
- * Context: apply thread, under the lower's cred.
- * Return: 0: there may be room now; -ENOSPC: it was given up before.
+ * Context: any; before a step that may find no room.
+ * Return: what harp_space_release() wants to know then.
  */
-int harp_space_release(struct harp_lower *lw)
+u32 harp_space_freed(const struct harp_lower *lw)
+{
+	return READ_ONCE(lw->space.freed);
+}
+
+static int harp_reserve_give_up(struct harp_lower *lw)
 {
 	struct harp_space *s = &lw->space;
 	int err;
 
+	lockdep_assert_held(&s->change);
 	spin_lock(&s->lock);
-	err = s->released ? -ENOSPC : 0;
 	s->released = true;
 	spin_unlock(&s->lock);
-	if (err)
-		return err;
 	pr_warn("harp: %s/%u: the lower is full: its reserve goes to what is committed, the group refuses to grow\n",
 		lw->r->group, lw->r->member);
 	err = harp_reserve_resize(lw, 0);
 	/* Freed blocks can be used when the journal has committed. */
-	return err ?: harp_do_syncfs(lw->r->lower_root.mnt->mnt_sb);
+	if (!err)
+		err = harp_do_syncfs(lw->r->lower_root.mnt->mnt_sb);
+	if (!err)
+		WRITE_ONCE(s->freed, s->freed + 1);
+	return err;
+}
+
+/**
+ * harp_space_release() - give the reserve up for what is committed
+ * @lw: the lower
+ * @freed: of harp_space_freed(), from before what found no room was tried
+ *
+ * Two may come at a time, apply and the LB pass: the second waits, and the room is its, too.
+ *
+ * Context: apply or sync thread, under the lower's cred, no lock of the lower held.
+ * Return: 0: there may be room now; -ENOSPC: there was no more room when it was tried;
+ * or the lower's error.
+ */
+int harp_space_release(struct harp_lower *lw, u32 freed)
+{
+	struct harp_space *s = &lw->space;
+	int err;
+
+	mutex_lock(&s->change);
+	if (s->freed != freed)
+		err = 0;
+	else
+		err = s->released ? -ENOSPC : harp_reserve_give_up(lw);
+	mutex_unlock(&s->change);
+	return err;
+}
+
+static void harp_reserve_restore(struct harp_lower *lw)
+{
+	struct harp_space *s = &lw->space;
+
+	lockdep_assert_held(&s->change);
+	if (!s->released || harp_space_sample(lw) || s->free_bytes < 2 * s->reserve_bytes ||
+	    harp_reserve_resize(lw, s->reserve_bytes))
+		return;
+	spin_lock(&s->lock);
+	s->released = false;
+	spin_unlock(&s->lock);
+	pr_info("harp: %s/%u: the lower has room again\n", lw->r->group, lw->r->member);
 }
 
 /**
@@ -318,15 +365,11 @@ void harp_space_tend(struct harp_lower *lw)
 {
 	struct harp_space *s = &lw->space;
 
-	if (!READ_ONCE(s->released) || lw->r->media_failure || harp_space_sample(lw))
+	if (!READ_ONCE(s->released) || lw->r->media_failure)
 		return;
-	if (s->free_bytes < 2 * s->reserve_bytes ||
-	    harp_reserve_resize(lw, s->reserve_bytes))
-		return;
-	spin_lock(&s->lock);
-	s->released = false;
-	spin_unlock(&s->lock);
-	pr_info("harp: %s/%u: the lower has room again\n", lw->r->group, lw->r->member);
+	mutex_lock(&s->change);
+	harp_reserve_restore(lw);
+	mutex_unlock(&s->change);
 }
 
 /**

@@ -107,18 +107,23 @@ int harp_sync_written(struct super_block *sb, errseq_t *seen)
 	return harp_sync_again(err) ? -EIO : err;
 }
 
+static int harp_sync_rows(struct harp_lower *lw)
+{
+	return harp_rows_flush(lw, READ_ONCE(lw->nodes.nr_dirty)) ?: harp_rows_head_write(lw);
+}
+
 /* Everything dirty to the disk, or the reason why that is not certain. */
 static int harp_sync_lower(struct harp_lower *lw, const char **what)
 {
 	struct super_block *sb = harp_lower_sb(lw);
+	u32 freed = harp_space_freed(lw);
 	int err;
 
 	*what = "row file";
-	err = harp_rows_flush(lw, READ_ONCE(lw->nodes.nr_dirty)) ?: harp_rows_head_write(lw);
+	err = harp_sync_rows(lw);
 	/* They belong to what is committed, as records do: the reserve is theirs, too. */
-	if ((err == -ENOSPC || err == -EDQUOT) && !harp_space_release(lw))
-		err = harp_rows_flush(lw, READ_ONCE(lw->nodes.nr_dirty)) ?:
-		      harp_rows_head_write(lw);
+	if ((err == -ENOSPC || err == -EDQUOT) && !harp_space_release(lw, freed))
+		err = harp_sync_rows(lw);
 	if (err)
 		return err;
 	*what = "sync of the lower";
