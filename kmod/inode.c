@@ -199,14 +199,21 @@ static void harp_inode_ops(struct inode *inode, dev_t rdev)
 	inode->i_flags |= S_NOATIME | S_NOCMTIME;
 }
 
+/* The state is of @generation. */
+static void harp_set_generation(struct harp_inode *hi, u32 generation)
+{
+	/* Pairs with harp_generation(): who sees this sees all of the state. */
+	smp_store_release(&hi->generation, generation);
+}
+
 static void harp_inode_load(struct inode *inode, const struct harp_attrs *a, u32 generation)
 {
 	struct harp_inode *hi = harp_i(inode);
 
 	hi->decided = *a;
-	hi->generation = generation;
 	harp_set_committed(inode, a);
 	inode->i_generation = 0;
+	harp_set_generation(hi, generation);
 }
 
 /**
@@ -260,7 +267,7 @@ static struct inode *harp_iget_cached(struct inode *inode)
 	    READ_ONCE(hi->state) == HARP_STATE_GONE)
 		err = -ESTALE;
 	else if (READ_ONCE(hi->dying) &&
-		 READ_ONCE(hi->generation) == READ_ONCE(harp_r(inode)->generation))
+		 harp_generation(hi) == READ_ONCE(harp_r(inode)->generation))
 		err = -ETIMEDOUT;	/* not decided yet: try later */
 	if (!err)
 		return inode;
@@ -404,8 +411,8 @@ int harp_inode_reload(struct inode *inode, u32 generation)
 	node = harp_inode_node(inode);
 	if (node == ERR_PTR(-ESTALE) || (!IS_ERR(node) && node->state == HARP_STATE_GONE)) {
 		WRITE_ONCE(hi->stale, true);
-		WRITE_ONCE(hi->generation, generation);
 		clear_nlink(inode);
+		harp_set_generation(hi, generation);
 		return -ESTALE;
 	}
 	if (IS_ERR(node))
@@ -416,11 +423,11 @@ int harp_inode_reload(struct inode *inode, u32 generation)
 	 * up to before it served (V8), so it is on the lower.
 	 */
 	harp_attrs_of_lower(&a, node);
-	harp_inode_load(inode, &a, generation);
 	hi->last_index = 0;
 	WRITE_ONCE(hi->dying, false);
 	inode->i_flags &= ~S_NOSEC;
 	forget_all_cached_acls(inode);
+	harp_inode_load(inode, &a, generation);
 	return 0;
 }
 
@@ -441,7 +448,7 @@ int harp_inode_enter_op(struct inode *inode, u32 *generation)
 	err = harp_enter_generation(r, generation);
 	if (err)
 		return err;
-	if (likely(READ_ONCE(hi->generation) == *generation))
+	if (likely(harp_generation(hi) == *generation))
 		return READ_ONCE(hi->stale) ? -ESTALE : 0;
 	mutex_lock(&hi->append_mutex);
 	err = harp_inode_reload(inode, *generation);
@@ -495,7 +502,7 @@ int harp_permission(struct mnt_idmap *idmap, struct inode *inode, int mask)
 	int err, answer;
 
 	if (mask & MAY_NOT_BLOCK) {
-		if (!harp_may_answer_now(r, READ_ONCE(harp_i(inode)->generation)))
+		if (!harp_may_answer_now(r, harp_generation(harp_i(inode))))
 			return -ECHILD;
 		return generic_permission(idmap, inode, mask);
 	}

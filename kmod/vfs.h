@@ -74,7 +74,7 @@ struct harp_release {
  * @append_mutex: see above
  * @decided: decided attributes; @append_mutex
  * @last_index: last record that touches it; @append_mutex to change
- * @generation: replica.generation that the state is of
+ * @generation: replica.generation that the state is of; set last, see harp_generation()
  * @stale: found to be gone when it was reloaded
  * @dying: an unlink that leaves no user is being decided; i_lock
  * @state: committed HARP_STATE_*
@@ -161,6 +161,13 @@ static inline struct harp_replica *harp_r(const struct inode *inode)
 static inline u64 harp_fid(const struct inode *inode)
 {
 	return inode->i_ino;
+}
+
+/* Without append_mutex: the state read after this is of that generation, or newer. */
+static inline u32 harp_generation(const struct harp_inode *hi)
+{
+	/* Pairs with harp_set_generation(). */
+	return smp_load_acquire(&hi->generation);
 }
 
 /* Without waiting: may this member answer from state of @generation? RCU walks ask. */
