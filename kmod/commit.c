@@ -399,7 +399,7 @@ void harp_wake_all(struct harp_replica *r)
  */
 void harp_try_serve(struct harp_replica *r)
 {
-	bool bound = harp_gate_bound(r), now_serving = false;
+	bool now_serving = false;
 	u64 view;
 
 	if (READ_ONCE(r->serving) || READ_ONCE(r->role) != HARP_ROLE_PRIMARY)
@@ -407,7 +407,7 @@ void harp_try_serve(struct harp_replica *r)
 	spin_lock(&r->lock);
 	view = r->view;
 	if (!r->serving && r->role == HARP_ROLE_PRIMARY && harp_in_view(r) &&
-	    r->links->started && r->cp >= r->s + 1 && r->ap >= r->s && bound &&
+	    r->links->started && r->cp >= r->s + 1 && r->ap >= r->s && harp_gate_bound(r) &&
 	    !r->media_failure && harp_lease_valid(r)) {
 		/* Pairs with harp_may_answer(). */
 		smp_store_release(&r->serving, true);

@@ -131,6 +131,7 @@ bool harp_link_up(struct harp_replica *r);
 int __must_check harp_gate_init(void);
 void harp_gate_exit(void);
 int __must_check harp_gate_alloc(struct harp_replica *r);
+void harp_gate_close(struct harp_replica *r);
 void harp_gate_free(struct harp_replica *r);
 int __must_check harp_gate_bind(struct harp_replica *r, struct net *net, u32 ifindex,
 				struct netlink_ext_ack *extack);

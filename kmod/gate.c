@@ -22,7 +22,8 @@
  * @r: the replica
  * @list: all gates, for the notifier; RTNL
  * @dev: the device, or NULL when not bound; RTNL; no reference: the notifier lets go
- * @net: its namespace
+ * @net: its namespace, as long as the hooks are there; RTNL
+ * @closed: the replica is ending: no device any more; RTNL
  * @ops: ingress and egress
  * @passed: frames let through, by hook
  * @dropped: frames dropped, by hook
@@ -33,6 +34,7 @@ struct harp_gate {
 	struct list_head list;
 	struct net_device *dev;
 	struct net *net;
+	bool closed;
 	struct nf_hook_ops ops[2];
 	atomic64_t passed[2], dropped[2];
 	s64 last_out;
@@ -120,47 +122,48 @@ int harp_gate_alloc(struct harp_replica *r)
 	return 0;
 }
 
+static void harp_gate_unhook(struct harp_gate *g)
+{
+	ASSERT_RTNL();
+	if (!g->net)
+		return;
+	WRITE_ONCE(g->dev, NULL);
+	nf_unregister_net_hooks(g->net, g->ops, 2);
+	list_del_init(&g->list);
+	g->net = NULL;
+}
+
 /**
- * harp_gate_free() - the end of a gate that is not bound (any more)
+ * harp_gate_close() - let go of the device, for good: frames pass it unwatched
+ * @r: the replica, not serving
+ *
+ * Context: process context, takes RTNL.
+ */
+void harp_gate_close(struct harp_replica *r)
+{
+	if (!r->gate)
+		return;
+	rtnl_lock();
+	r->gate->closed = true;
+	harp_gate_unhook(r->gate);
+	rtnl_unlock();
+}
+
+/**
+ * harp_gate_free() - the end of a gate
  * @r: the replica
  *
- * Context: process context.
+ * Context: process context, takes RTNL.
  */
 void harp_gate_free(struct harp_replica *r)
 {
 	if (!r->gate)
 		return;
-	WARN_ON(r->gate->dev);
+	harp_gate_close(r);
 	/* A hook may be running yet: unregistering does not wait for it. */
 	synchronize_rcu();
 	kfree(r->gate);
 	r->gate = NULL;
-}
-
-static void harp_gate_unhook(struct harp_gate *g)
-{
-	ASSERT_RTNL();
-	if (!g->dev)
-		return;
-	nf_unregister_net_hooks(g->net, g->ops, 2);
-	list_del_init(&g->list);
-	WRITE_ONCE(g->dev, NULL);
-	g->net = NULL;
-}
-
-/**
- * harp_gate_unbind() - let go of the device: frames pass it unwatched
- * @r: the replica, not serving
- *
- * Context: process context, takes RTNL.
- */
-void harp_gate_unbind(struct harp_replica *r)
-{
-	if (!r->gate)
-		return;
-	rtnl_lock();
-	harp_gate_unhook(r->gate);
-	rtnl_unlock();
 }
 
 static int harp_gate_hook(struct harp_gate *g, struct net *net, struct net_device *dev)
@@ -198,6 +201,11 @@ int harp_gate_bind(struct harp_replica *r, struct net *net, u32 ifindex,
 	int err = 0;
 
 	rtnl_lock();
+	if (g->closed) {
+		NL_SET_ERR_MSG(extack, "the replica is ending");
+		err = -ENODEV;
+		goto out;
+	}
 	dev = __dev_get_by_index(net, ifindex);
 	if (!dev) {
 		NL_SET_ERR_MSG(extack, "IFINDEX: no such device in the caller's network namespace");
@@ -272,11 +280,12 @@ static int harp_gate_event(struct notifier_block *nb, unsigned long event, void 
 			continue;
 		pr_info("harp: %s/%u: device %s of the gate is gone\n", g->r->group,
 			g->r->member, netdev_name(dev));
-		harp_gate_unhook(g);
 		spin_lock(&g->r->lock);
+		WRITE_ONCE(g->dev, NULL);
 		/* V8, I5: whatever takes its place would be unwatched. As a fence does. */
 		smp_store_mb(g->r->serving, false);
 		spin_unlock(&g->r->lock);
+		harp_gate_unhook(g);
 		harp_wake_all(g->r);
 	}
 	return NOTIFY_DONE;

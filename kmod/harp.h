@@ -198,6 +198,7 @@ u64 harp_new_fid(struct harp_replica *r);
 bool harp_lease_valid(struct harp_replica *r);			/* any context */
 void harp_lease_renew(struct harp_replica *r, u64 t_sent_ns);	/* L3 */
 int harp_links_init(struct harp_replica *r);
+void harp_links_close(struct harp_replica *r);
 void harp_links_exit(struct harp_replica *r);
 /* The sender has something to do: a record was appended, AP or LB moved. */
 void harp_link_kick(struct harp_replica *r);
@@ -289,7 +290,6 @@ void harp_netlink_exit(void);
 void harp_event(struct harp_replica *r, u32 event, u64 value, const char *text);
 /* G1: true iff a frame may leave now: serving, primary, lease valid. Any context. */
 bool harp_gate_open(struct harp_replica *r);
-void harp_gate_unbind(struct harp_replica *r);
 
 extern struct file_system_type harp_fs_type;
 

@@ -750,6 +750,19 @@ int harp_links_init(struct harp_replica *r)
 }
 
 /**
+ * harp_links_close() - the replica ends: from now on no link and no view begins
+ * @r: the replica
+ *
+ * Context: process context, sleeps.
+ */
+void harp_links_close(struct harp_replica *r)
+{
+	mutex_lock(&r->links->mutex);
+	r->links->closed = true;
+	mutex_unlock(&r->links->mutex);
+}
+
+/**
  * harp_links_exit() - the replica ends: so does its link, and none can be added
  * @r: the replica
  *

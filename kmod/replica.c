@@ -52,8 +52,8 @@ static void harp_replica_free(struct kref *ref)
 {
 	struct harp_replica *r = container_of(ref, struct harp_replica, ref);
 
-	harp_links_free(r->links);
 	harp_gate_free(r);
+	harp_links_free(r->links);
 	harp_lower_close(r);
 	if (!IS_ERR_OR_NULL(r->log))
 		harp_log_close(r->log);
@@ -517,12 +517,13 @@ int harp_replica_del(struct harp_replica *r, bool wipe)
 		return err;
 
 	debugfs_remove_recursive(r->links->dir);
+	harp_links_close(r);
 	harp_leave(r);
 	/* What an umount may have parked would wait for threads that end now. */
 	WARN_ON(harp_release(r, NULL));
 	harp_links_exit(r);
 	harp_apply_stop(r);
-	harp_gate_unbind(r);
+	harp_gate_close(r);
 	if (wipe)
 		harp_log_wipe(r->log);
 	spin_lock(&harp_replicas_lock);
@@ -782,6 +783,7 @@ int harp_view_start(struct harp_replica *r, const struct harp_sec_view *v, u32 l
 	}
 	mutex_lock(&r->links->mutex);
 	if (r->links->closed) {
+		NL_SET_ERR_MSG(extack, "the replica is ending");
 		err = -ENODEV;
 		goto out_unlock;
 	}

@@ -662,6 +662,33 @@ static void apply_waits_errors_out(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, r->media_failure);
 }
 
+/* REPLICA_DEL and a verb that found the replica just before: nothing may begin any more. */
+static void an_ending_replica_begins_nothing(struct kunit *test)
+{
+	struct harp_replica *r = replica(test, 0);
+	struct harp_sec_view v = view_of(4, 0, 0);
+	struct netlink_ext_ack extack = { };
+
+	KUNIT_EXPECT_EQ(test, harp_gate_bind(r, &init_net, LOOPBACK_IFINDEX, &extack), 0);
+	KUNIT_EXPECT_TRUE(test, harp_gate_bound(r));
+	harp_links_close(r);
+	KUNIT_EXPECT_EQ(test, start(r, &v, 0), -ENODEV);
+	KUNIT_EXPECT_EQ(test, (int)r->role, HARP_ROLE_NONE_);
+	harp_gate_close(r);
+	KUNIT_EXPECT_FALSE(test, harp_gate_bound(r));
+	KUNIT_EXPECT_EQ(test, harp_gate_bind(r, &init_net, LOOPBACK_IFINDEX, &extack), -ENODEV);
+	KUNIT_EXPECT_FALSE(test, harp_gate_bound(r));
+}
+
+/* The last reference takes the hooks along, whoever has it. */
+static void a_bound_gate_ends_with_its_replica(struct kunit *test)
+{
+	struct harp_replica *r = replica(test, 0);
+	struct netlink_ext_ack extack = { };
+
+	KUNIT_EXPECT_EQ(test, harp_gate_bind(r, &init_net, LOOPBACK_IFINDEX, &extack), 0);
+}
+
 /* N6: an error that does not pass ends this member's part in the view, at once. */
 static void apply_gives_up_on_media_errors(struct kunit *test)
 {
@@ -694,6 +721,8 @@ static struct kunit_case replica_cases[] = {
 	KUNIT_CASE(apply_waits_errors_out),
 	KUNIT_CASE(apply_gives_up_on_media_errors),
 	KUNIT_CASE(backup_admits_nobody),
+	KUNIT_CASE(an_ending_replica_begins_nothing),
+	KUNIT_CASE(a_bound_gate_ends_with_its_replica),
 	KUNIT_CASE(times_and_fids_never_come_again),
 	{}
 };
