@@ -542,33 +542,72 @@ static struct sk_buff *harp_log_reply(u32 n, u32 len)
 	return genlmsg_new(len + attrs * 2 * NLA_HDRLEN + 64, GFP_KERNEL | __GFP_NOWARN);
 }
 
-static int harp_log_read_locked(struct genl_info *info, struct harp_replica *r, u64 index,
-				u32 count, struct sk_buff **skb)
+/*
+ * How many records, at most @count, from @index on go into one reply, and their bytes; or
+ * -errno.
+ */
+static int harp_log_read_size(struct genl_info *info, struct harp_replica *r, u64 index,
+			      u32 *count, u32 *len)
 {
 	struct harp_log_pos pos;
-	u32 n, len;
-	void *hdr;
-	int err;
 
 	harp_log_pos(r->log, &pos);
 	if (index < pos.base || index > pos.top) {
 		NL_SET_ERR_MSG(info->extack, "INDEX: not in the log; expected BASE to TOP");
 		return -ERANGE;
 	}
-	n = harp_count_records(r, index, count, &len);
-	*skb = harp_log_reply(n, len);
-	if (!*skb)
-		return -ENOMEM;
-	hdr = genlmsg_put_reply(*skb, info, &harp_genl_family, 0, HARP_CMD_LOG_READ);
-	err = hdr ? harp_put_u64(*skb, HARP_A_INDEX, index) : -EMSGSIZE;
-	err = err ?: nla_put_u32(*skb, HARP_A_COUNT, n);
-	err = err ?: harp_put_records(*skb, r, index, n);
-	if (err) {
-		nlmsg_free(*skb);
-		return err;
-	}
-	genlmsg_end(*skb, hdr);
+	*count = harp_count_records(r, index, *count, len);
 	return 0;
+}
+
+static int harp_log_read_fill(struct genl_info *info, struct harp_replica *r, u64 index,
+			      u32 count, u32 room, struct sk_buff *skb)
+{
+	u32 len;
+	void *hdr;
+	int err;
+
+	err = harp_log_read_size(info, r, index, &count, &len);
+	if (err)
+		return err;
+	/* Cut meanwhile, and others have their numbers. */
+	if (len > room)
+		return -EAGAIN;
+	hdr = genlmsg_put_reply(skb, info, &harp_genl_family, 0, HARP_CMD_LOG_READ);
+	err = hdr ? harp_put_u64(skb, HARP_A_INDEX, index) : -EMSGSIZE;
+	err = err ?: nla_put_u32(skb, HARP_A_COUNT, count);
+	err = err ?: harp_put_records(skb, r, index, count);
+	if (!err)
+		genlmsg_end(skb, hdr);
+	return err;
+}
+
+/*
+ * log->mutex is held while records are copied, so that none is discarded, and not while
+ * memory is sought for them: reclaim may wait for a lower, and that for the log.
+ */
+static struct sk_buff *harp_log_read(struct genl_info *info, struct harp_replica *r, u64 index,
+				     u32 count)
+{
+	struct sk_buff *skb;
+	u32 len;
+	int err;
+
+	mutex_lock(harp_log_mutex(r->log));
+	err = harp_log_read_size(info, r, index, &count, &len);
+	mutex_unlock(harp_log_mutex(r->log));
+	if (err)
+		return ERR_PTR(err);
+	skb = harp_log_reply(count, len);
+	if (!skb)
+		return ERR_PTR(-ENOMEM);
+	mutex_lock(harp_log_mutex(r->log));
+	err = harp_log_read_fill(info, r, index, count, len, skb);
+	mutex_unlock(harp_log_mutex(r->log));
+	if (!err)
+		return skb;
+	nlmsg_free(skb);
+	return ERR_PTR(err);
 }
 
 static int harp_nl_log_read(struct sk_buff *skb, struct genl_info *info)
@@ -583,13 +622,11 @@ static int harp_nl_log_read(struct sk_buff *skb, struct genl_info *info)
 	r = harp_nl_replica(info);
 	if (IS_ERR(r))
 		return PTR_ERR(r);
-	/* Held while copying: nothing may be discarded under it. */
-	mutex_lock(harp_log_mutex(r->log));
-	err = harp_log_read_locked(info, r, nla_get_u64(info->attrs[HARP_A_INDEX]),
-				   count ? nla_get_u32(count) : U32_MAX, &reply);
-	mutex_unlock(harp_log_mutex(r->log));
-	if (!err)
-		err = genlmsg_reply(reply, info);
+	do {
+		reply = harp_log_read(info, r, nla_get_u64(info->attrs[HARP_A_INDEX]),
+				      count ? nla_get_u32(count) : U32_MAX);
+	} while (reply == ERR_PTR(-EAGAIN));
+	err = IS_ERR(reply) ? PTR_ERR(reply) : genlmsg_reply(reply, info);
 	harp_replica_put(r);
 	return err;
 }
