@@ -718,7 +718,12 @@ static const char *harp_get_link(struct dentry *dentry, struct inode *inode,
 	if (IS_ERR(link))
 		return ERR_PTR(harp_lower_error(r, PTR_ERR(link), "readlink"));
 	err = harp_recheck(r);
-	return err ? ERR_PTR(err) : link;
+	if (!err)
+		return link;
+	/* Not every caller lets go of what an error comes with. */
+	do_delayed_call(done);
+	clear_delayed_call(done);
+	return ERR_PTR(err);
 }
 
 HARP_SET_ACL_THUNK(harp_set_acl_op, harp_set_acl)
