@@ -58,30 +58,34 @@ static int harp_encode_fh(struct inode *inode, u32 *fh, int *max_len, struct ino
 	return HARP_FILEID_PARENT;
 }
 
+static struct dentry *harp_refuse_handle(struct harp_replica *r, int type, int words)
+{
+	atomic64_inc(&r->n_bad_handle);
+	pr_warn_ratelimited("harp: %s/%u: a handle of type %#x, %i words, is not of this group\n",
+			    r->group, r->member, type, words);
+	return ERR_PTR(-ESTALE);
+}
+
 static bool harp_fid_possible(u64 fid)
 {
 	return fid == HARP_FID_ROOT || (fid & HARP_FID_SLOT_MASK) >= HARP_FID_FIRST;
 }
 
-/* Everything in a handle comes from a client. 0: not a handle of this mount. */
-static u64 harp_fh_fid(struct super_block *sb, const struct fid *fid, int words, int type,
-		       bool want_parent)
+/* Everything in a handle comes from a client. NULL: not a handle of this mount. */
+static const struct harp_fh *harp_fh_of(struct super_block *sb, const struct fid *fid,
+					int words, int type)
 {
 	const struct harp_fh *h = (const struct harp_fh *)fid;
 	bool has_parent = type == HARP_FILEID_PARENT;
-	u64 n;
 
 	if (type != HARP_FILEID && !has_parent)
-		return 0;
+		return NULL;
 	if (words < (has_parent ? (int)HARP_FH_PARENT_WORDS : (int)HARP_FH_WORDS))
-		return 0;
+		return NULL;
 	if (le32_to_cpu(h->magic) != HARP_FH_MAGIC ||
 	    le32_to_cpu(h->group) != harp_s(sb)->group_hash)
-		return 0;
-	if (want_parent && !has_parent)
-		return 0;
-	n = le64_to_cpu(want_parent ? h->parent : h->fid);
-	return harp_fid_possible(n) ? n : 0;
+		return NULL;
+	return h;
 }
 
 static struct dentry *harp_dentry_of(struct super_block *sb, u64 fid)
@@ -120,13 +124,24 @@ static struct dentry *harp_dentry_of(struct super_block *sb, u64 fid)
 static struct dentry *harp_fh_to_dentry(struct super_block *sb, struct fid *fid, int words,
 					int type)
 {
-	return harp_dentry_of(sb, harp_fh_fid(sb, fid, words, type, false));
+	const struct harp_fh *h = harp_fh_of(sb, fid, words, type);
+	u64 n = h ? le64_to_cpu(h->fid) : 0;
+
+	return harp_fid_possible(n) ? harp_dentry_of(sb, n) :
+				      harp_refuse_handle(harp_s(sb)->r, type, words);
 }
 
 static struct dentry *harp_fh_to_parent(struct super_block *sb, struct fid *fid, int words,
 					int type)
 {
-	return harp_dentry_of(sb, harp_fh_fid(sb, fid, words, type, true));
+	const struct harp_fh *h = harp_fh_of(sb, fid, words, type);
+	u64 n = h && type == HARP_FILEID_PARENT ? le64_to_cpu(h->parent) : 0;
+
+	/* Nothing is wrong with one that names no parent. */
+	if (h && type == HARP_FILEID)
+		return NULL;
+	return harp_fid_possible(n) ? harp_dentry_of(sb, n) :
+				      harp_refuse_handle(harp_s(sb)->r, type, words);
 }
 
 static struct dentry *harp_get_parent(struct dentry *child)

@@ -112,6 +112,7 @@ struct harp_replica {
 	struct harp_rows *rows;
 	struct harp_nodes *nodes;
 	atomic64_t n_wait_full, n_wait_lease, n_refused, n_released;	/* counters */
+	atomic64_t n_bad_handle;
 };
 
 /* Numbers in harp_netlink.h describe the same roles. */

@@ -323,6 +323,7 @@ static int harp_counters_show(struct seq_file *m, void *v)
 	seq_printf(m, "sent %llu\n", (u64)atomic64_read(&r->links->n_sent));
 	seq_printf(m, "acks %llu\n", (u64)atomic64_read(&r->links->n_acks));
 	seq_printf(m, "refused %llu\n", (u64)atomic64_read(&r->n_refused));
+	seq_printf(m, "bad_handles %llu\n", (u64)atomic64_read(&r->n_bad_handle));
 	seq_printf(m, "released %llu\n", (u64)atomic64_read(&r->n_released));
 	seq_printf(m, "wait_full %llu\n", (u64)atomic64_read(&r->n_wait_full));
 	seq_printf(m, "wait_lease %llu\n", (u64)atomic64_read(&r->n_wait_lease));

@@ -84,6 +84,11 @@ def cold_handles(rig: Rig) -> None:
     os.close(by_handle(m, inside))
 
 
+def counter(rig: Rig, name: str) -> int:
+    text = Path(f"/sys/kernel/debug/harp/{rig.group}-0/counters").read_text()
+    return int(dict(line.split() for line in text.splitlines())[name])
+
+
 def made_up(rig: Rig) -> None:
     m = rig.p.mnt
     kind, data = to_handle(m / "h/deep/f")
@@ -106,8 +111,14 @@ def made_up(rig: Rig) -> None:
         "the largest fid": (kind, handle(fid=2**64 - 1)),
         "a fid in the far slots": (kind, handle(fid=(1 << 48) - 1)),
     }
+    # A fid that could be one is looked for; the others are no handles of ours.
+    fids = {"a fid not given yet", "a fid of another lineage", "the largest fid",
+            "a fid in the far slots"}
     for name, bad in cases.items():
+        before = counter(rig, "bad_handles")
         expect(errno.ESTALE, lambda b=bad: by_handle(m, b), name)
+        found = counter(rig, "bad_handles") - before
+        assert found == (name not in fids), f"{name}: {found} refusals counted"
     r = random.Random(7)
     for _ in range(300):
         size = r.choice([4, 8, 12, 16, 20, 24, 32, 64])
