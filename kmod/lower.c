@@ -15,6 +15,7 @@
 #include <linux/file.h>
 #include <linux/fs_context.h>
 #include <linux/magic.h>
+#include <linux/quota.h>
 #include <linux/sched/mm.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
@@ -121,6 +122,20 @@ static const char *harp_check_options(struct super_block *sb, struct dentry *roo
 	return why;
 }
 
+/* Applying a committed record cannot be refused for an owner's sake. */
+static const char *harp_check_quota(struct super_block *sb)
+{
+	struct qc_state st = { };
+	int i;
+
+	if (!sb->s_qcop || !sb->s_qcop->get_state || sb->s_qcop->get_state(sb, &st))
+		return NULL;
+	for (i = 0; i < ARRAY_SIZE(st.s_state); i++)
+		if (st.s_state[i].flags & (QCI_ACCT_ENABLED | QCI_LIMITS_ENFORCED))
+			return "with quotas; needs them off";
+	return NULL;
+}
+
 static const char *harp_check_sb(const struct path *path)
 {
 	struct super_block *sb = path->mnt->mnt_sb;
@@ -138,7 +153,7 @@ static const char *harp_check_sb(const struct path *path)
 	if (!sb->s_bdev || !sb->s_export_op || !sb->s_export_op->fh_to_dentry)
 		return "without device or file handles";
 	why = harp_check_disk(sb, ext4);
-	return why ?: harp_check_options(sb, path->dentry);
+	return why ?: harp_check_options(sb, path->dentry) ?: harp_check_quota(sb);
 }
 
 /*
