@@ -262,7 +262,7 @@ static struct harp_replica *harp_nl_replica(struct genl_info *info)
 			      nla_get_u8(info->attrs[HARP_A_MEMBER]));
 	if (r)
 		return r;
-	NL_SET_ERR_MSG(info->extack, "no replica of this GROUP and MEMBER is mounted here");
+	NL_SET_ERR_MSG(info->extack, "no replica of this GROUP and MEMBER is in this kernel");
 	return ERR_PTR(-ENOENT);
 }
 

@@ -86,8 +86,8 @@ static int harp_region_map_memmap(struct harp_region *region, char *why, size_t 
 	/* memmap=SIZE$ADDR made a hole in System RAM; without it this is somebody's memory. */
 	if (region_intersects(region->start, region->size, IORESOURCE_SYSTEM_RAM,
 			      IORES_DESC_NONE) != REGION_DISJOINT) {
-		scnprintf(why, why_len, "%#llx is the kernel's own: boot with memmap=%lluM$%#llx",
-			  region->start, region->size >> 20, region->start);
+		scnprintf(why, why_len, "%#llx is the kernel's own: boot with memmap=%lluK$%#llx",
+			  region->start, region->size >> 10, region->start);
 		return -EBUSY;
 	}
 	/* Nor a device's; this fails when a driver has it. */

@@ -186,7 +186,7 @@ def netlink_refusals() -> None:
         cases: list[tuple[int, str, str, dict[str, Any]]] = [
             (e.EINVAL, "GROUP is missing", "replica-get", {"member": 0}),
             (e.EINVAL, "MEMBER is missing", "replica-get", {"group": GROUP}),
-            (e.ENOENT, "no replica of", "replica-get", {"group": "other", "member": 0}),
+            (e.ENOENT, "is in this kernel", "replica-get", {"group": "other", "member": 0}),
             (e.ERANGE, "", "replica-get", {"group": GROUP, "member": 3}),
             (e.EBUSY, "mounted", "replica-del", who),
             (e.EINVAL, "LINEAGE", "replica-del", who | {"lineage": 8}),
