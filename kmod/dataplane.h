@@ -136,7 +136,6 @@ void harp_gate_free(struct harp_replica *r);
 int __must_check harp_gate_bind(struct harp_replica *r, struct net *net, u32 ifindex,
 				struct netlink_ext_ack *extack);
 bool harp_gate_bound(struct harp_replica *r);
-struct seq_file;
 void harp_gate_show(struct harp_replica *r, struct seq_file *m);
 
 #endif /* HARP_DATAPLANE_H */

@@ -12,6 +12,7 @@
  */
 #include <linux/file.h>
 #include <linux/limits.h>
+#include <linux/moduleparam.h>
 #include <linux/rbtree.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
@@ -19,6 +20,11 @@
 #include "node.h"
 
 #define HARP_HASH_FIRST	3	/* 0, 1, 2: start, ".", ".." */
+
+static unsigned int harp_index_names = 1048576;
+module_param_named(index_names, harp_index_names, uint, 0644);
+MODULE_PARM_DESC(index_names,
+		 "names kept in the sorted indexes of a replica's directories (default 1048576)");
 
 /**
  * struct harp_dirindex - the names of a directory
@@ -304,6 +310,7 @@ static int harp_index_make(struct harp_node *dir)
 		harp_index_free(ix);
 		return err;
 	}
+	atomic64_inc(&b.lw->n_index);
 	ln->index = ix;
 	harp_index_account(ln, ix);
 	return 0;
@@ -361,13 +368,19 @@ void harp_index_drop(struct harp_lnode *ln)
 	mutex_unlock(&ln->index_lock);
 }
 
-/* The oldest index that nobody is using, its lock taken and its node held. */
-static struct harp_lnode *harp_index_oldest(struct harp_nodes *ns)
+/*
+ * The oldest index that nobody is using, its lock taken and its node held.
+ *
+ * @keep: not the newest, which was used last
+ */
+static struct harp_lnode *harp_index_oldest(struct harp_nodes *ns, bool keep)
 {
 	struct harp_lnode *ln, *found = NULL;
 
 	spin_lock(&ns->lock);
 	list_for_each_entry(ln, &ns->indexes, index_lru) {
+		if (keep && list_is_last(&ln->index_lru, &ns->indexes))
+			break;
 		if (!mutex_trylock(&ln->index_lock))
 			continue;
 		/* On this list it is in the cache, so it has at least that reference. */
@@ -383,6 +396,19 @@ static struct harp_lnode *harp_index_oldest(struct harp_nodes *ns)
 	return found;
 }
 
+static unsigned long harp_index_give_up(struct harp_lower *lw, unsigned long nr, bool keep)
+{
+	unsigned long freed = 0;
+	struct harp_lnode *ln;
+
+	while (freed < nr && (ln = harp_index_oldest(&lw->nodes, keep))) {
+		freed += harp_index_drop_locked(ln);
+		mutex_unlock(&ln->index_lock);
+		harp_node_put(&ln->n);
+	}
+	return freed;
+}
+
 /**
  * harp_index_shrink() - give up indexes, oldest first
  * @lw: the lower
@@ -393,23 +419,20 @@ static struct harp_lnode *harp_index_oldest(struct harp_nodes *ns)
  */
 unsigned long harp_index_shrink(struct harp_lower *lw, unsigned long nr)
 {
-	unsigned long freed = 0;
-	struct harp_lnode *ln;
-
-	while (freed < nr && (ln = harp_index_oldest(&lw->nodes))) {
-		freed += harp_index_drop_locked(ln);
-		mutex_unlock(&ln->index_lock);
-		harp_node_put(&ln->n);
-	}
-	return freed;
+	return harp_index_give_up(lw, nr, false);
 }
 
+/*
+ * The one used last stays, whatever its size: each batch of a READDIR would build it anew,
+ * with its directory's apply waiting, and the memory it takes is needed for that in any
+ * case. When memory is short the shrinker takes it.
+ */
 static void harp_index_bound(struct harp_lower *lw)
 {
-	int over = atomic_read(&lw->nodes.nr_entries) - (int)HARP_INDEX_ENTRIES_MAX;
+	unsigned int nr = atomic_read(&lw->nodes.nr_entries), max = READ_ONCE(harp_index_names);
 
-	if (over > 0)
-		harp_index_shrink(lw, over);
+	if (nr > max)
+		harp_index_give_up(lw, nr - max, true);
 }
 
 /* ------------------------------------------------------------------- keeping it up */

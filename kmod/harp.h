@@ -44,6 +44,7 @@ enum harp_role {
 };
 
 struct harp_links;
+struct seq_file;
 struct harp_gate;
 struct harp_rows;
 struct harp_nodes;
@@ -229,6 +230,7 @@ struct harp_node {
 /* Open/lay out the lower of a replica (tree, .harp/...); compare and load. */
 int __must_check harp_lower_open(struct harp_replica *r, bool init, struct fs_context *fc);
 void harp_lower_close(struct harp_replica *r);
+void harp_lower_show(const struct harp_replica *r, struct seq_file *m);
 /*
  * By fid: -ESTALE only for a fid known to be gone or never given; a lower error is
  * -ETIMEDOUT (kernel-notes 8).

@@ -528,3 +528,22 @@ void harp_lower_close(struct harp_replica *r)
 	/* What kernel threads put is put later; the lower is to be unmountable now. */
 	flush_delayed_fput();
 }
+
+/**
+ * harp_lower_show() - counters of the lower side, for tests and for people
+ * @r: the replica, its lower open
+ * @m: where to
+ *
+ * Context: process context.
+ */
+void harp_lower_show(const struct harp_replica *r, struct seq_file *m)
+{
+	const struct harp_lower *lw = harp_lower(r);
+
+	seq_printf(m, "fids_searched %llu\n", (u64)atomic64_read(&lw->n_search));
+	seq_printf(m, "steps_skipped %llu\n", (u64)atomic64_read(&lw->n_skipped));
+	seq_printf(m, "occupants_parked %llu\n", (u64)atomic64_read(&lw->n_parked));
+	seq_printf(m, "nlink_set %llu\n", (u64)atomic64_read(&lw->n_nlink));
+	seq_printf(m, "without_fid %llu\n", (u64)atomic64_read(&lw->n_foreign));
+	seq_printf(m, "indexes_built %llu\n", (u64)atomic64_read(&lw->n_index));
+}

@@ -18,7 +18,6 @@ struct fid;
 #define HARP_NODES_IDLE_MAX	16384		/* unreferenced nodes, each pins a lower inode */
 #define HARP_NODES_DIRTY_MAX	8192		/* rows not yet written; then apply writes them */
 #define HARP_WFILES_MAX		256		/* lower files that apply keeps open */
-#define HARP_INDEX_ENTRIES_MAX	1048576		/* names in all directory indexes of a replica */
 #define HARP_APPLY_BATCH	64		/* records noted as being applied at a time (N4) */
 #define HARP_SYNC_PERIOD	(5 * HZ)
 #define HARP_RESERVE_MAX	(64 * 1048576ULL)	/* bytes set aside on the lower */
@@ -257,6 +256,7 @@ struct harp_space {
  * @n_parked: occupants of a name moved aside because a record put another there
  * @n_nlink: link counts that differed from the record's
  * @n_foreign: objects on the lower without a fid
+ * @n_index: directory indexes built
  */
 struct harp_lower {
 	struct harp_replica *r;
@@ -266,6 +266,7 @@ struct harp_lower {
 	struct harp_space space;
 	struct dentry *dir;			/* .harp */
 	atomic64_t n_search, n_skipped, n_parked, n_nlink, n_foreign;
+	atomic64_t n_index;
 };
 
 static inline struct harp_lower *harp_lower(const struct harp_replica *r)

@@ -331,6 +331,7 @@ static int harp_counters_show(struct seq_file *m, void *v)
 	seq_printf(m, "lease_until_ns %lld\n", ktime_to_ns(READ_ONCE(r->lease_until)));
 	seq_printf(m, "promise_until_ns %lld\n", ktime_to_ns(READ_ONCE(r->promise_until)));
 	harp_gate_show(r, m);
+	harp_lower_show(r, m);
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(harp_counters);

@@ -248,6 +248,32 @@ def cookies(rig: Rig) -> None:
     same_copies(rig)
 
 
+def one_index(rig: Rig) -> str:
+    """A directory of more names than are kept is sorted once for a reader, not for each batch."""
+    bound = Path("/sys/module/harp/parameters/index_names")
+    before, folder, some = bound.read_text(), rig.p.mnt / "large", rig.p.mnt / "large/000"
+    folder.mkdir()
+    some.touch()
+    (other := rig.p.mnt / "other").mkdir()
+    names = {f"{n:03}".ljust(250 if n else 3, "x") for n in range(300)}
+    for name in names - {"000"}:
+        os.link(some, folder / name)
+    bound.write_text("64")
+    try:
+        built = counter(rig, "indexes_built")
+        assert set(os.listdir(folder)) == names
+        built = counter(rig, "indexes_built") - built
+        # Another directory that is read takes its place.
+        os.listdir(other)
+        again = counter(rig, "indexes_built")
+        os.listdir(folder)
+        again = counter(rig, "indexes_built") - again
+    finally:
+        bound.write_text(before)
+    assert built <= 1 and again == 1, f"{built} and {again} indexes built"
+    return f"{built} built"
+
+
 def times_grow(rig: Rig) -> None:
     """ctime and with it the change attribute grow with every modification."""
     path = rig.p.mnt / "grow"
@@ -288,7 +314,7 @@ def by_handle_backup(rig: Rig) -> int:
         os.close(root)
 
 
-TESTS: list[tuple[str, Callable[[Rig], None]]] = [
+TESTS: list[tuple[str, Callable[[Rig], str | None]]] = [
     ("handles lead back, and are made of the fid", good_handles),
     ("handles lead back with cold caches", cold_handles),
     ("made-up handles are ESTALE", made_up),
@@ -296,6 +322,7 @@ TESTS: list[tuple[str, Callable[[Rig], None]]] = [
     ("many files parked and let go leave nothing", many_parked),
     ("what cannot be logged is refused", refused),
     ("directories have one order, and cookies last", cookies),
+    ("a large directory is sorted once", one_index),
     ("ctime grows with every modification", times_grow),
     ("a mount that is not the primary's answers nothing", events),
 ]
