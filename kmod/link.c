@@ -29,7 +29,8 @@
 #define HARP_TX_BYTES		(256U * 1024)	/* … and bytes, unless one is longer */
 #define HARP_TELL_MS		10		/* CP and AP alone are told after this */
 #define HARP_FREE_MS		100		/* how old the free space told may be */
-#define HARP_FREE_CLOSE		BIT_ULL(30)	/* unless there is less than this, bytes */
+#define HARP_FREE_CLOSE		BIT_ULL(30)	/* unless there is less than this, bytes, */
+#define HARP_FREE_INODES_CLOSE	BIT_ULL(17)	/* or this */
 #define HARP_LEAVE_WAIT		(HZ / 2)
 
 static void harp_link_wake(struct harp_replica *r)
@@ -204,7 +205,8 @@ int harp_send_ack(struct harp_link *l, u64 t, u64 promise)
 	 */
 	ap = READ_ONCE(r->ap);
 	if (!l->free_at || ktime_ms_delta(now, l->free_at) > HARP_FREE_MS ||
-	    (l->free_bytes < HARP_FREE_CLOSE && ap != l->sent_ap)) {
+	    (ap != l->sent_ap && (l->free_bytes < HARP_FREE_CLOSE ||
+				  l->free_inodes < HARP_FREE_INODES_CLOSE))) {
 		harp_space_free(r, &l->free_bytes, &l->free_inodes);
 		l->free_at = now;
 	}

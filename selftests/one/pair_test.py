@@ -10,9 +10,10 @@ import sys
 from pathlib import Path
 from typing import Any, Callable
 
-from one import BASE, Ktap, Rig, libc, same_copies
+from one import BASE, Ktap, Rig, libc, run, same_copies
 
 import harpnl
+from dataplane_test import Tap
 
 PROMISE = 1000
 AT_FDCWD, RENAME_EXCHANGE = -100, 2
@@ -62,8 +63,49 @@ def moved_elsewhere() -> None:
         same_copies(rig)
 
 
+class Large(Rig):
+    """So much room on both lowers that only inodes are short: sparse files."""
+
+    def __init__(self) -> None:
+        super().__init__(promise_ms=5000, small=True)
+        BASE.mkdir(parents=True, exist_ok=True)
+        for member in self.members:
+            file = BASE / f"large{member.slot}"
+            file.touch()
+            os.truncate(file, 3 << 30)
+            member.disk = run("losetup", "--find", "--show", file).stdout.strip()
+
+    def __exit__(self, *args: object) -> None:
+        super().__exit__(*args)
+        for member in self.members:
+            run("losetup", "--detach", member.disk)
+            (BASE / f"large{member.slot}").unlink()
+
+
+def told_inodes_are_as_of_its_ap() -> str:
+    """As dataplane_test has it for bytes, when of those there are plenty."""
+    count = 150
+    with Large() as rig:
+        rig.settle()
+        tap = Tap(rig)
+        top = rig.harp.get(rig.group, 0)["top"]
+        rig.harp.wait(rig.group, 0, lambda s: s["link_up"] and s["peer_ap"] == top)
+        free = tap.acks[-1]["free_inodes"]
+        assert tap.acks[-1]["free_bytes"] > 1 << 30, tap.acks[-1]
+        for n in range(count):
+            os.mknod(rig.p.mnt / f"inode{n}")
+        rig.settle()
+        rig.harp.wait(rig.group, 0, lambda s: s["peer_ap"] == top + count)
+        told = {a["ap"]: a["free_inodes"] for a in tap.acks if a["ap"] > top}
+        for ap, left in told.items():
+            assert left <= free - (ap - top), f"{left} of {free} told with {ap - top} made"
+        tap.stop()
+    return f"{len(told)} application points told"
+
+
 TESTS: list[tuple[str, Callable[[], Any]]] = [
     ("switchover: no directory is moved into itself", moved_elsewhere),
+    ("space: the inodes a backup tells are as of the AP it tells", told_inodes_are_as_of_its_ap),
 ]
 
 
