@@ -179,8 +179,8 @@ static int harp_statfs(struct dentry *dentry, struct kstatfs *st)
 	peer_bytes = r->peer_free_bytes;
 	peer_inodes = r->peer_free_inodes;
 	spin_unlock(&r->lock);
-	/* Both zero: it has not said, or keeps no files. */
-	if (primary && (peer_bytes || peer_inodes)) {
+	/* Who serves has had the partner's ACK, and what that says; a witness has no bound. */
+	if (primary) {
 		bytes = min(bytes, peer_bytes);
 		inodes = min(inodes, peer_inodes);
 	}

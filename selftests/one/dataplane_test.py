@@ -835,6 +835,20 @@ def told_space_is_as_of_its_ap() -> str:
 FIFREEZE, FITHAW = 0xc0045877, 0xc0045878
 
 
+def statfs_believes_a_full_backup() -> None:
+    """A backup that can take nothing says so with zeros; that is a report like any other."""
+    with Lone(promise=5000) as lone:
+        backup = serving(lone)
+        assert os.statvfs(lone.member.mnt).f_bavail > 0
+        backup.acking = False
+        backup.ack(backup.recs[-1], free_bytes=0, free_inodes=0)
+        lone.wait(lambda s: s["peer_free_bytes"] == 0)
+        found = os.statvfs(lone.member.mnt)
+        backup.ack(backup.recs[-1])
+        backup.stop()
+        assert (found.f_bavail, found.f_favail) == (0, 0), found
+
+
 def log_full() -> str:
     """The backup's disk stalls: operations wait, counted; the lease stays; then all goes on."""
     with Rig(region="mem:4M", promise_ms=PROMISE) as rig:
@@ -933,6 +947,7 @@ TESTS: list[tuple[str, Callable[[], Any]]] = [
     ("link: broken and made again under load", links_come_and_go),
     ("view: a backup is sent what it lacks", backup_is_filled),
     ("space: what a backup tells is as of the AP it tells", told_space_is_as_of_its_ap),
+    ("space: a backup that can take nothing is believed", statfs_believes_a_full_backup),
     ("log: full while the backup's disk stalls", log_full),
     ("takeover: the backup goes on with the witness", takeover),
 ]
