@@ -6,11 +6,12 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Any, Callable
 
-from one import BASE, Ktap, Rig, libc, run, same_copies
+from one import BASE, Ktap, Rig, libc, mount, run, same_copies
 
 import harpnl
 from dataplane_test import Tap
@@ -103,9 +104,73 @@ def told_inodes_are_as_of_its_ap() -> str:
     return f"{len(told)} application points told"
 
 
+class Trace:
+    """Events of the harp system: (name, member, fields), in the order they happened."""
+    ROOT = Path("/sys/kernel/tracing")
+    LINE = re.compile(r" harp_(\w+): \S+/(\d) (.*)")
+
+    def __enter__(self) -> Trace:
+        if not (self.ROOT / "trace").exists():
+            mount("tracefs", self.ROOT, "tracefs")
+        (self.ROOT / "trace").write_text("")
+        (self.ROOT / "events/harp/enable").write_text("1")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        (self.ROOT / "events/harp/enable").write_text("0")
+
+    def events(self) -> list[tuple[str, int, dict[str, int]]]:
+        found = self.LINE.findall((self.ROOT / "trace").read_text())
+        return [(name, int(member), {key: int(value) for key, _, value in
+                                     (word.partition("=") for word in fields.split())})
+                for name, member, fields in found]
+
+
+def traced() -> str:
+    """A record's way, as the tracepoints tell it."""
+    with Rig() as rig:
+        h, g = rig.harp, rig.group
+        rig.settle()
+        with Trace() as trace:
+            before = h.get(g, 0)["top"]
+            (rig.p.mnt / "x").write_bytes(b"x" * 5000)
+            rig.settle()
+            top = h.get(g, 0)["top"]
+            for member in (1, 0):
+                h.verb("sync", g, member)
+            for member in (0, 1):
+                h.wait(g, member, lambda s: s["base"] == top + 1)
+            events = trace.events()
+
+    def of(name: str, member: int, field: str = "index") -> list[int]:
+        return [f[field] for n, m, f in events if (n, m) == (name, member)]
+
+    def when(name: str, member: int, index: int) -> int:
+        """The first event that says that much."""
+        return next(at for at, (n, m, f) in enumerate(events)
+                    if (n, m) == (name, member) and f["index"] >= index)
+
+    new = list(range(before + 1, top + 1))
+    assert of("append", 0) == new and len(new) >= 2, (of("append", 0), before, top)
+    assert max(of("append", 0, "bytes")) > 5000
+    sent = [i for n, m, f in events if (n, m) == ("send", 0)
+            for i in range(f["after"] + 1, f["after"] + 1 + f["records"])]
+    assert sent == new, sent
+    for name, member in (("ack", 1), ("commit", 0), ("apply", 0), ("apply", 1), ("discard", 0),
+                         ("discard", 1)):
+        said = of(name, member)
+        assert said == sorted(said) and said[-1] == top, f"{name} of {member}: {said}, not {top}"
+    for index in new:
+        way = [when("append", 0, index), when("ack", 1, index), when("commit", 0, index),
+               when("apply", 0, index), when("apply", 1, index), when("discard", 0, index)]
+        assert way == sorted(way), f"record {index}: {way}"
+    return f"{len(events)} events"
+
+
 TESTS: list[tuple[str, Callable[[], Any]]] = [
     ("switchover: no directory is moved into itself", moved_elsewhere),
     ("space: the inodes a backup tells are as of the AP it tells", told_inodes_are_as_of_its_ap),
+    ("trace: the way of a record", traced),
 ]
 
 
