@@ -25,6 +25,7 @@ from __future__ import annotations
 import argparse
 import errno
 import json
+import multiprocessing
 import os
 import select
 import socket
@@ -34,6 +35,8 @@ import threading
 import time
 import uuid
 from typing import Any, Callable, Iterator
+
+FORK = multiprocessing.get_context("fork")
 
 NETLINK_GENERIC = 16
 SOL_NETLINK = 270
@@ -330,26 +333,32 @@ def form_view(harp: Harp, group: str, primary: int, backup: int, view: int = 0,
     return harp.wait(group, primary, lambda s: s["serving"] and s["view"] == view, timeout)
 
 
-class Touch(threading.Thread):
-    """Touches replicas every second, as harpd does."""
+class Touch:
+    """Touches replicas every second, as harpd does.
+
+    In a process of its own: whoever starts a program while a file of an NFS mount is open
+    holds all threads up until the server has answered the child's close of it, and the
+    server answers as long as somebody touches it.
+    """
 
     def __init__(self, *replicas: tuple[str, int]) -> None:
-        super().__init__(daemon=True)
-        self.replicas, self.ended, self.harp = replicas, threading.Event(), Harp()
-        self.start()
+        self.process = FORK.Process(target=self._work, args=replicas, daemon=True)
+        self.process.start()
 
-    def run(self) -> None:
-        while not self.ended.wait(1.0):
-            for group, member in self.replicas:
+    @staticmethod
+    def _work(*replicas: tuple[str, int]) -> None:
+        harp = Harp()
+        while True:
+            time.sleep(1)
+            for group, member in replicas:
                 try:
-                    self.harp.touch(group, member)
+                    harp.touch(group, member)
                 except HarpError:
                     pass
 
     def stop(self) -> None:
-        self.ended.set()
-        self.join()
-        self.harp.close()
+        self.process.kill()
+        self.process.join()
 
 
 class Events:
@@ -475,7 +484,7 @@ def run(args: argparse.Namespace) -> Any:
         return [record_header(r) for r in harp.log(args.group, args.member, args.index,
                                                    args.count)]
     if args.cmd == "keep":
-        Touch(*((args.group, m) for m in args.members)).join()
+        Touch(*((args.group, m) for m in args.members)).process.join()
     if args.cmd == "wait":
         return harp.wait(args.group, args.member, lambda s: is_good(s, args.key, args.value),
                          args.timeout)
