@@ -54,6 +54,16 @@ inline object_report settled_report(uint64_t top = 10) {
     return r;
 }
 
+/* Of the primary of view 4; @lease_held: and its backup answers. */
+inline object_report serving_report(bool lease_held) {
+    object_report r = settled_report();
+    r.current_role = role::primary;
+    r.view = view_t(4);
+    r.serving = true;
+    r.lease_held = lease_held;
+    return r;
+}
+
 /* A core with its owner's duties done by hand. Outputs pile up until looked at. */
 struct one {
     one(config cfg, disk_state disk, object_report found)
