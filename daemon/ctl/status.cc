@@ -137,7 +137,10 @@ std::string group_block(const json &g) {
             fmt::format("{} of {} in {}", format_size(number_of(replica, "ring_used")),
                         format_size(number_of(replica, "ring_size")), text_of(replica, "region")));
     }
-    say("region:", text_of(replica, "region_why"));
+    /* Of a region that was new, or whose log is whole in spite of it, nobody need know. */
+    if (!g.contains("log") || !flag_of(g["log"], "intact")) {
+        say("region:", text_of(replica, "region_why"));
+    }
     say("room:", witness_room(g));
     say("replica:", text_of(replica, "trouble"));
     say("beware:", text_of(g, "not_survived"));

@@ -12,9 +12,10 @@ namespace {
 const char *const healthy = R"({"node":"alpha","groups":[{
 "name":"data","headline":"alpha serves, beta is its backup","view":4,"serving":true,
 "primary":"alpha","backup":"beta","why_not_serving":"","advice":"",
-"not_survived":"","log":{"top":120,"cp":120,"ap":119,"lb":80},
+"not_survived":"","log":{"top":120,"cp":120,"ap":119,"lb":80,"intact":true},
 "service":{"state":"on","text":"link up, addresses set, 32 nfsd threads","trouble":""},
-"replica":{"ring_used":1048576,"ring_size":67108864,"region":"memmap","trouble":""},
+"replica":{"ring_used":1048576,"ring_size":67108864,"region":"memmap","trouble":"",
+ "region_why":"header copies: no header; no header"},
 "members":[
 {"name":"alpha","kind":"primary","self":true,"networks":[]},
 {"name":"beta","kind":"backup","self":false,"top":120,"cp":118,"ap":118,"lb":80,
