@@ -110,6 +110,14 @@ class Session:
         except OSError as error:
             raise NodeGone(f"{self.node} was switched off") from error
 
+    def _send_some(self, data: bytes) -> int:
+        try:
+            return self._sock.send(data, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return 0
+        except OSError as error:
+            raise NodeGone(f"{self.node} was switched off") from error
+
     def _frames_ready(self) -> bool:
         return len(self._buf) >= 5 and len(self._buf) >= 5 + struct.unpack(
             ">I", self._buf[1:5])[0]
@@ -124,6 +132,8 @@ class Session:
                                     "cwd": cwd, "tty": tty}).encode())
         if stdin is None:
             self.send(b"I")
+        # Never waits to send without reading: the other side may do the same.
+        outgoing = b""
         while True:
             while self._frames_ready():
                 kind, body = self._frame(0)
@@ -134,10 +144,14 @@ class Session:
                     return code if code >= 0 else 128 - code
             if deadline and time.monotonic() > deadline:
                 raise TimeoutError
-            watch = [self._sock, *([] if stdin is None else [stdin])]
+            watch = [self._sock,
+                     *([] if stdin is None or outgoing else [stdin])]
             wait = None if deadline is None else max(
                 0, deadline - time.monotonic())
-            ready = select.select(watch, [], [], wait)[0]
+            ready, writable, _ = select.select(
+                watch, [self._sock] if outgoing else [], [], wait)
+            if writable:
+                outgoing = outgoing[self._send_some(outgoing):]
             if self._sock in ready:
                 self._fill(0)
                 if BOOTED in self._buf:
@@ -145,7 +159,7 @@ class Session:
                                    f"command")
             if stdin is not None and stdin in ready:
                 data = os.read(stdin, CHUNK)
-                self.send(b"I", data)
+                outgoing = b"I" + struct.pack(">I", len(data)) + data
                 if not data:
                     stdin = None
 
