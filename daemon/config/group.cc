@@ -350,15 +350,7 @@ result<uint64_t> region_bytes(const region_config &region, std::string_view cmdl
     if (region.what != region_config::kind::reserve) {
         return region.size;
     }
-    constexpr std::string_view key = "reserve_mem=";
-    for (size_t at = 0; at < cmdline.size();) {
-        size_t end = std::min(cmdline.find_first_of(" \n", at), cmdline.size());
-        std::string_view word = cmdline.substr(at, end - at);
-        at = end + 1;
-        if (!word.starts_with(key)) {
-            continue;
-        }
-        word.remove_prefix(key.size());
+    for (std::string_view word : boot_arguments(cmdline, "reserve_mem")) {
         auto first = word.find(':'), last = word.rfind(':');
         if (first != last && word.substr(last + 1) == region.label) {
             return region_size(word.substr(0, first));

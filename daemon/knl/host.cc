@@ -48,15 +48,7 @@ std::optional<uint64_t> mem_number(std::string_view &text) {
 
 /* memmap=SIZE$ADDRESS[,SIZE$ADDRESS...]: is all of @region in one of them? */
 bool kept_free(const region_config &region, std::string_view cmdline) {
-    constexpr std::string_view key = "memmap=";
-    for (size_t at = 0; at < cmdline.size();) {
-        size_t end = std::min(cmdline.find_first_of(" \n", at), cmdline.size());
-        std::string_view word = cmdline.substr(at, end - at);
-        at = end + 1;
-        if (!word.starts_with(key)) {
-            continue;
-        }
-        word.remove_prefix(key.size());
+    for (std::string_view word : boot_arguments(cmdline, "memmap")) {
         while (!word.empty()) {
             auto size = mem_number(word);
             bool reserved = size && word.starts_with('$');
@@ -73,7 +65,7 @@ bool kept_free(const region_config &region, std::string_view cmdline) {
     return false;
 }
 
-std::string boot_arguments(const region_config &region, const host_paths &at) {
+std::string memory_kept(const region_config &region, const host_paths &at) {
     const std::string cmdline = read_file(at.proc + "/cmdline").value_or("");
     if (region.what == region_config::kind::memmap && !kept_free(region, cmdline)) {
         return fmt::format("the kernel was started without memmap={}${:#x}, which keeps the "
@@ -130,7 +122,7 @@ std::vector<std::string> host_warnings(const region_config &region, const host_p
             out.push_back(std::move(text));
         }
     };
-    add(boot_arguments(region, at));
+    add(memory_kept(region, at));
     auto panic = read_file(at.proc + "/sys/kernel/panic");
     if (panic && panic->substr(0, panic->find('\n')) == "0") {
         add("kernel.panic is 0: after a panic it does not come back by itself; set panic_timeout "

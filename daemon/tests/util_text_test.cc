@@ -29,6 +29,15 @@ TEST(text, names) {
     EXPECT_TRUE(is_name(std::string(32, 'a')));
 }
 
+TEST(text, boot_arguments) {
+    const std::string line =
+            "ro memmap=64M$0x40000000,1M$0x1000 xmemmap=1 memmapped=2 quiet memmap=\n";
+    const std::vector<std::string_view> wanted = {"64M$0x40000000,1M$0x1000", ""};
+    EXPECT_EQ(boot_arguments(line, "memmap"), wanted);
+    EXPECT_TRUE(boot_arguments(line, "reserve_mem").empty());
+    EXPECT_TRUE(boot_arguments("", "ro").empty());
+}
+
 TEST(text, sizes) {
     EXPECT_EQ(parse_size("64M").value_or(0), 64u << 20);
     EXPECT_EQ(parse_size("4096").value_or(0), 4096u);

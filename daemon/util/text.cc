@@ -4,6 +4,7 @@
 #include "linux/harp_limits.h"
 #include "util/fd.hh"
 
+#include <algorithm>
 #include <cctype>
 #include <charconv>
 #include <cstring>
@@ -189,6 +190,19 @@ result<void> make_dirs(const std::string &path, unsigned mode) {
         }
     }
     return {};
+}
+
+std::vector<std::string_view> boot_arguments(std::string_view cmdline, std::string_view key) {
+    std::vector<std::string_view> out;
+    for (size_t at = 0; at < cmdline.size();) {
+        size_t end = std::min(cmdline.find_first_of(" \n", at), cmdline.size());
+        std::string_view word = cmdline.substr(at, end - at);
+        at = end + 1;
+        if (word.starts_with(key) && word.substr(key.size()).starts_with('=')) {
+            out.push_back(word.substr(key.size() + 1));
+        }
+    }
+    return out;
 }
 
 std::string boot_id() {

@@ -23,6 +23,9 @@ uint64_t random_u64();
 /* Group and member names: 1 … HARP_GROUP_NAME_MAX of [a-z0-9-], no leading '-'. */
 bool is_name(std::string_view text);
 
+/* What each KEY=… of a kernel's command line says, in order; into @cmdline. */
+std::vector<std::string_view> boot_arguments(std::string_view cmdline, std::string_view key);
+
 /* "64M", "1G", "4096" → bytes. */
 result<uint64_t> parse_size(std::string_view text);
 std::string format_size(uint64_t bytes);
