@@ -64,6 +64,14 @@ inline object_report serving_report(bool lease_held) {
     return r;
 }
 
+/* Of the backup of view 4. */
+inline object_report backup_report() {
+    object_report r = settled_report();
+    r.current_role = role::backup;
+    r.view = view_t(4);
+    return r;
+}
+
 /* A core with its owner's duties done by hand. Outputs pile up until looked at. */
 struct one {
     one(config cfg, disk_state disk, object_report found)

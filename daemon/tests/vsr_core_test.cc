@@ -203,9 +203,7 @@ TEST(vsr_core, a_member_that_agreed_is_bound_to_that_coordinator_for_t_win) {
 }
 
 TEST(vsr_core, a_backup_under_promise_names_the_live_primary) {
-    object_report r = settled_report();
-    r.current_role = role::backup;
-    r.view = view_t(4);
+    object_report r = backup_report();
     r.promise_left = 300ms;
     one m(make_config(slot_b), settled_disk(slot_b), r);
     m.hear(slot_p, view_t(8), propose{});
@@ -509,9 +507,7 @@ TEST(vsr_core, a_primary_whose_view_does_not_come_to_serve_proposes_again) {
 }
 
 TEST(vsr_core, a_backup_proposes_when_its_primary_is_silent_on_the_record_link) {
-    object_report r = settled_report();
-    r.current_role = role::backup;
-    r.view = view_t(4);
+    object_report r = backup_report();
     one m(make_config(slot_b), settled_disk(slot_b), r);
     watermarks w;
     w.report = r;
@@ -530,9 +526,7 @@ TEST(vsr_core, a_backup_proposes_when_its_primary_is_silent_on_the_record_link) 
 }
 
 TEST(vsr_core, a_backup_refused_by_its_own_promise_tries_again_when_it_has_run_out) {
-    object_report r = settled_report();
-    r.current_role = role::backup;
-    r.view = view_t(4);
+    object_report r = backup_report();
     one m(make_config(slot_b), settled_disk(slot_b), r);
     watermarks w;
     w.report = r;
@@ -549,9 +543,7 @@ TEST(vsr_core, a_backup_refused_by_its_own_promise_tries_again_when_it_has_run_o
 }
 
 TEST(vsr_core, a_backup_proposes_when_its_primary_beats_but_earns_no_promise) {
-    object_report r = settled_report();
-    r.current_role = role::backup;
-    r.view = view_t(4);
+    object_report r = backup_report();
     one m(make_config(slot_b), settled_disk(slot_b), r);
     time_point_t began = m.now;
     while (m.asked_for<cmd_fence>() == nullptr && m.now < began + 5s) {
@@ -639,9 +631,7 @@ TEST(vsr_core, a_restarted_harpd_writes_formed_before_its_role_speaks) {
     disk_state d = settled_disk(slot_b);
     d.formed = {};
     d.view.reset();
-    object_report r = settled_report();
-    r.current_role = role::backup;
-    r.view = view_t(4);
+    object_report r = backup_report();
     one m(make_config(slot_b), d, r);
     EXPECT_FALSE(m.link) << "an ACK must not leave before disk.formed";
     EXPECT_EQ(m.asked_for<cmd_enter>(), nullptr);
@@ -679,9 +669,7 @@ TEST(vsr_core, a_restarted_harpd_binds_the_gate_that_is_not_bound) {
 TEST(vsr_core, a_backup_waits_for_as_long_as_it_was_told_to) {
     config c = make_config(slot_b);
     c.times.detect = 1s;
-    object_report r = settled_report();
-    r.current_role = role::backup;
-    r.view = view_t(4);
+    object_report r = backup_report();
     one m(c, settled_disk(slot_b), r);
     auto marks = [&](std::optional<time_point_t> heard) {
         m.hear(slot_w, view_t(0), status_beat{});

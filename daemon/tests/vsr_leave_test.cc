@@ -7,9 +7,7 @@ namespace harp::vsr::test {
 using namespace by_hand;
 
 TEST(vsr_core, a_member_that_goes_away_on_purpose_counts_as_silent_at_once) {
-    object_report r = settled_report();
-    r.current_role = role::backup;
-    r.view = view_t(4);
+    object_report r = backup_report();
     one m(make_config(slot_b), settled_disk(slot_b), r);
     status_beat s;
     s.leaving = true;
@@ -143,11 +141,7 @@ TEST(vsr_core, a_fence_of_its_own_is_not_taken_for_the_kernel_giving_up) {
 
 TEST(vsr_core, a_partner_that_leaves_is_not_waited_for) {
     for (slot_t self : {slot_p, slot_b}) {
-        object_report r = serving_report(true);
-        if (self == slot_b) {
-            r.current_role = role::backup;
-            r.serving = r.lease_held = false;
-        }
+        object_report r = self == slot_b ? backup_report() : serving_report(true);
         one m(make_config(self), settled_disk(self), r);
         m.hear(slot_w, view_t(0), status_beat{});
         m.c.on_kernel(m.now, partner_left{view_t(3)});
@@ -161,9 +155,7 @@ TEST(vsr_core, a_partner_that_leaves_is_not_waited_for) {
 }
 
 TEST(vsr_core, a_partner_that_left_stays_gone_until_the_next_view) {
-    object_report r = settled_report();
-    r.current_role = role::backup;
-    r.view = view_t(4);
+    object_report r = backup_report();
     one m(make_config(slot_b), settled_disk(slot_b), r);
     m.c.on_kernel(m.now, partner_left{view_t(4)});
     watermarks w; /* heard just now, and yet gone */

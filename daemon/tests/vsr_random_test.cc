@@ -23,6 +23,20 @@ uint64_t from_env(const char *name, uint64_t otherwise) {
     return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
 }
 
+struct seeds {
+    uint64_t first;
+    uint64_t runs;
+    bool alone; /* the one that was asked for: says nothing of what all cover */
+};
+
+seeds seeds_from(uint64_t first, uint64_t share) {
+    uint64_t only = from_env("HARP_VSR_SEED", 0);
+    if (only != 0) {
+        return {only, 1, true};
+    }
+    return {first, from_env("HARP_VSR_RUNS", default_runs) / share, false};
+}
+
 /* Which faults a batch of schedules leans on; a mutant needs its own kind of trouble. */
 enum class bias { any, hard, soft, partition, kill, witness, leave };
 
@@ -220,15 +234,14 @@ batch run_batch(uint64_t first, uint64_t runs, broken_rule broken, bias lean) {
 } // namespace
 
 TEST(vsr_random, random_schedules_break_no_invariant) {
-    uint64_t only = from_env("HARP_VSR_SEED", 0);
-    uint64_t runs = only != 0 ? 1 : from_env("HARP_VSR_RUNS", default_runs);
-    batch b = run_batch(only != 0 ? only : 1, runs, broken_rule::none, bias::any);
+    const auto [first, runs, alone] = seeds_from(1, 1);
+    batch b = run_batch(first, runs, broken_rule::none, bias::any);
     EXPECT_EQ(b.violation, "");
     EXPECT_EQ(b.runs, runs);
     RecordProperty("views", std::to_string(b.views));
     fmt::print("{} schedules, {} events, {} views, {} fences under a live lease, {} truncations\n",
                b.runs, b.events, b.views, b.takeovers, b.cuts);
-    if (only == 0) {
+    if (!alone) {
         /* Coverage: schedules that never get anywhere prove nothing. */
         EXPECT_GT(b.views, runs * 3 / 2);
         EXPECT_GT(b.takeovers, runs / 40);
@@ -237,11 +250,9 @@ TEST(vsr_random, random_schedules_break_no_invariant) {
 }
 
 TEST(vsr_random, when_faults_stop_and_a_whole_log_is_left_the_group_serves) {
-    uint64_t only = from_env("HARP_VSR_SEED", 0);
-    uint64_t first = only != 0 ? only : 100001;
-    uint64_t runs = only != 0 ? 1 : from_env("HARP_VSR_RUNS", default_runs) / 20;
+    const seeds all = seeds_from(100001, 20);
     uint64_t recovered = 0;
-    for (uint64_t seed = first; seed < first + runs; ++seed) {
+    for (uint64_t seed = all.first; seed < all.first + all.runs; ++seed) {
         schedule s(seed, broken_rule::none, bias::any);
         s.run();
         ASSERT_EQ(s.w().violation(), "");
@@ -250,14 +261,12 @@ TEST(vsr_random, when_faults_stop_and_a_whole_log_is_left_the_group_serves) {
         recovered += served ? 1 : 0;
         EXPECT_TRUE(served || !s.log_survives()) << "seed " << seed;
     }
-    EXPECT_GT(recovered, runs / 2);
+    EXPECT_GT(recovered, all.runs / 2);
 }
 
 /* As the kernel does at a media failure; but these may return. */
 TEST(vsr_random, replicas_that_leave_by_themselves_break_nothing_and_are_followed) {
-    uint64_t only = from_env("HARP_VSR_SEED", 0);
-    uint64_t first = only != 0 ? only : 200001;
-    uint64_t runs = only != 0 ? 1 : from_env("HARP_VSR_RUNS", default_runs) / 10;
+    const auto [first, runs, alone] = seeds_from(200001, 10);
     uint64_t leaves = 0;
     for (uint64_t seed = first; seed < first + runs; ++seed) {
         schedule s(seed, broken_rule::none, bias::leave);
@@ -268,7 +277,7 @@ TEST(vsr_random, replicas_that_leave_by_themselves_break_nothing_and_are_followe
         EXPECT_TRUE(served || !s.log_survives()) << "seed " << seed;
         leaves += s.w().leaves();
     }
-    EXPECT_TRUE(only != 0 || leaves > runs) << leaves;
+    EXPECT_TRUE(alone || leaves > runs) << leaves;
 }
 
 struct mutant {
