@@ -19,8 +19,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Callable
 
-from one import (BASE, UUID, Ktap, Member, Rig, disks, libc, make_fs, mount, mount_lower, run,
-                 same_copies, umount)
+from one import (UUID, Member, Rig, disks, libc, make_fs, mount, mount_lower, run,
+                 run_asked, same_copies, umount)
 
 import harpnl
 import harpwire
@@ -953,14 +953,5 @@ TESTS: list[tuple[str, Callable[[], Any]]] = [
 ]
 
 
-def main() -> int:
-    BASE.mkdir(parents=True, exist_ok=True)
-    wanted = [t for t in TESTS if not sys.argv[1:] or any(w in t[0] for w in sys.argv[1:])]
-    t = Ktap(len(wanted))
-    for name, test in wanted:
-        t.run(name, test)
-    return t.end()
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_asked(TESTS))

@@ -11,8 +11,8 @@ import time
 from pathlib import Path
 from typing import Any, Callable
 
-from one import (BASE, UUID, Ktap, Member, Rig, disks, harpnl, make_fs, mount, mount_lower, run,
-                 same_copies, umount)
+from one import (BASE, UUID, Member, Rig, asked_kinds, disks, harpnl, make_fs, mount,
+                 mount_lower, run, run_asked, same_copies, umount)
 from subject import (ACCESS, ACL_GROUP_OBJ, ACL_MASK, ACL_OTHER, ACL_USER, ACL_USER_OBJ, DEFAULT,
                      MINIMAL, NAMED, Subject, acl)
 
@@ -338,22 +338,15 @@ def memory_is_short(kind: str) -> str:
 
 
 def main() -> int:
-    kinds = [k for k in ("ext4", "xfs") if k in sys.argv[1:]] or ["ext4", "xfs"]
     tests: list[tuple[str, Callable[[], Any]]] = [
         ("ext4: a mount that waits for its lower keeps nobody waiting", mounts_wait_alone)]
-    for kind in kinds:
+    for kind in asked_kinds():
         for title, test in (("ACLs that cannot be are not logged", acls_are_vetted),
                             ("memory is short", memory_is_short),
                             ("the primary's lower cannot be read", read_fails),
                             ("the backup's lower cannot be written", write_back_fails)):
             tests.append((f"{kind}: {title}", lambda x=test, k=kind: x(k)))
-    words = [word for word in sys.argv[1:] if word not in ("ext4", "xfs")]
-    tests = [t for t in tests if not words or any(word in t[0] for word in words)]
-    BASE.mkdir(parents=True, exist_ok=True)
-    t = Ktap(len(tests))
-    for title, call in tests:
-        t.run(title, call)
-    return t.end()
+    return run_asked(tests)
 
 
 if __name__ == "__main__":

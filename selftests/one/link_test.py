@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from typing import Callable
 
-from one import Ktap, Member, Rig, harpnl, same_copies
+from one import Ktap, Member, Rig, asked, asked_kinds, harpnl, same_copies
 
 FIFREEZE, FITHAW = 0xc0045877, 0xc0045878
 PERIOD = 5.0            # seconds between passes that nothing asks for: HARP_SYNC_PERIOD
@@ -374,10 +374,7 @@ SMALLEST: list[tuple[str, Callable[[Rig], str | None]]] = [
 
 
 def main() -> int:
-    kinds = [k for k in ("ext4", "xfs") if k in sys.argv[1:]] or ["ext4", "xfs"]
-    words = [word for word in sys.argv[1:] if word not in ("ext4", "xfs")]
-    larger, smallest = ([t for t in tests if not words or any(word in t[0] for word in words)]
-                        for tests in (LARGER, SMALLEST))
+    kinds, larger, smallest = asked_kinds(), asked(LARGER), asked(SMALLEST)
     t = Ktap(len(kinds) * (len(larger) + len(smallest)))
     for kind in kinds:
         for tests, rig in ((larger, Rig(kind, region="mem:7M")),

@@ -15,7 +15,7 @@ import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any, Callable, Iterator, Sequence, TypeVar
 
 HERE = Path(__file__).resolve().parent
 sys.dont_write_bytecode = True
@@ -34,8 +34,33 @@ HIDDEN = "trusted.harp."
 faulthandler.dump_traceback_later(float(os.environ.get("HARP_TEST_STUCK", "240")), exit=True)
 
 
+Titled = TypeVar("Titled", bound="tuple[str, Callable[..., Any]]")
+
+
 def disks() -> list[str]:
     return os.environ.get("HARP_DISKS", "").split()
+
+
+def asked_kinds() -> list[str]:
+    """The lowers named on the command line, or both."""
+    kinds = ["ext4", "xfs"]
+    return [kind for kind in kinds if kind in sys.argv[1:]] or kinds
+
+
+def asked(tests: Sequence[Titled]) -> list[Titled]:
+    """The tests of whose title the command line has a word, or all."""
+    words = [word for word in sys.argv[1:] if word not in ("ext4", "xfs")]
+    return [test for test in tests if not words or any(word in test[0] for word in words)]
+
+
+def run_asked(tests: Sequence[tuple[str, Callable[[], Any]]]) -> int:
+    """Run tests that need nothing of each other; exit status."""
+    BASE.mkdir(parents=True, exist_ok=True)
+    wanted = asked(tests)
+    t = Ktap(len(wanted))
+    for title, test in wanted:
+        t.run(title, test)
+    return t.end()
 
 
 def run(*args: str | Path, ok: bool = True, **kw: Any) -> subprocess.CompletedProcess[str]:

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any, Callable
 
-from one import BASE, Ktap, Rig, libc, mount, run, same_copies
+from one import BASE, Rig, libc, mount, run, run_asked, same_copies
 
 import harpnl
 from dataplane_test import Tap
@@ -174,14 +174,5 @@ TESTS: list[tuple[str, Callable[[], Any]]] = [
 ]
 
 
-def main() -> int:
-    BASE.mkdir(parents=True, exist_ok=True)
-    wanted = [t for t in TESTS if not sys.argv[1:] or any(w in t[0] for w in sys.argv[1:])]
-    t = Ktap(len(wanted))
-    for name, test in wanted:
-        t.run(name, test)
-    return t.end()
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_asked(TESTS))
