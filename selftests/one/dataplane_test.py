@@ -8,7 +8,6 @@ matters. The last tests have two real replicas.
 """
 from __future__ import annotations
 
-import fcntl
 import os
 import socket
 import struct
@@ -19,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Callable
 
-from one import (UUID, Member, Rig, disks, libc, make_fs, mount, mount_lower, run,
+from one import (UUID, Member, Rig, disks, freeze, libc, make_fs, mount, mount_lower, run,
                  run_asked, same_copies, umount)
 
 import harpnl
@@ -832,9 +831,6 @@ def told_space_is_as_of_its_ap() -> str:
     return f"{len(told)} application points told"
 
 
-FIFREEZE, FITHAW = 0xc0045877, 0xc0045878
-
-
 def statfs_believes_a_full_backup() -> None:
     """A backup that can take nothing says so with zeros; that is a report like any other."""
     with Lone(promise=5000) as lone:
@@ -852,8 +848,7 @@ def statfs_believes_a_full_backup() -> None:
 def log_full() -> str:
     """The backup's disk stalls: operations wait, counted; the lease stays; then all goes on."""
     with Rig(region="mem:4M", promise_ms=PROMISE) as rig:
-        lower = os.open(rig.b.lower, os.O_RDONLY)
-        fcntl.ioctl(lower, FIFREEZE, 0)
+        thaw = freeze(rig.b.lower)
         data, written = os.urandom(256 << 10), 0
 
         def write() -> None:
@@ -873,8 +868,7 @@ def log_full() -> str:
                 time.sleep(0.05)
             assert written <= stalled + 1 and written < 32, "the log is not full"
         finally:
-            fcntl.ioctl(lower, FITHAW, 0)
-            os.close(lower)
+            thaw()
             writer.join(60)
         assert written == 32, written
         same_copies(rig)

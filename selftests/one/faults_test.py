@@ -3,6 +3,7 @@
 """Lowers that are slow or fail, memory that is short; each does harm to no other."""
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import sys
@@ -11,8 +12,8 @@ import time
 from pathlib import Path
 from typing import Any, Callable
 
-from one import (BASE, UUID, Member, Rig, asked_kinds, disks, harpnl, make_fs, mount,
-                 mount_lower, run, run_asked, same_copies, umount)
+from one import (BASE, UUID, Member, Rig, asked_kinds, disks, freeze, harpnl, make_fs,
+                 mount, mount_lower, run, run_asked, same_copies, umount)
 from subject import (ACCESS, ACL_GROUP_OBJ, ACL_MASK, ACL_OTHER, ACL_USER, ACL_USER_OBJ, DEFAULT,
                      MINIMAL, NAMED, Subject, acl)
 
@@ -66,26 +67,32 @@ def refused(number: int, what: Callable[[], Any]) -> None:
 
 # ---------------------------------------------------------------------- slow lowers
 
-class Mounter(threading.Thread):
-    """mount(2), which may take long."""
+class Caller(threading.Thread):
+    """A call that may take long."""
 
-    def __init__(self, lower: Path, mnt: Path) -> None:
+    def __init__(self, what: Callable[[], object]) -> None:
         super().__init__(daemon=True)
-        self.lower, self.mnt, self.error = lower, mnt, ""
+        self.what = what
+        self.error: OSError | None = None
         self.start()
 
     def run(self) -> None:
         try:
-            mount(self.lower, self.mnt, "harp", f"group=slow,uuid={UUID},member=2,inc=1,"
-                  "lineage=9,hold=0,region=mem:8M,init")
+            self.what()
         except OSError as error:
-            self.error = repr(error)
+            self.error = error
 
     def waits_in(self, function: str, timeout: float = 60) -> None:
         end = time.monotonic() + timeout
-        while function not in Path(f"/proc/self/task/{self.native_id}/stack").read_text():
-            assert self.is_alive(), f"it does not wait at all: {self.error}"
-            assert time.monotonic() < end, f"it is not in {function}"
+        stack = Path(f"/proc/self/task/{self.native_id}/stack")
+        while self.is_alive() and function not in (at := stack.read_text()):
+            assert time.monotonic() < end, f"it is not in {function}, but here:\n{at}"
+        assert self.is_alive(), f"it does not wait at all: {self.error}"
+
+
+def mounter(lower: Path, mnt: Path) -> Caller:
+    return Caller(lambda: mount(lower, mnt, "harp", f"group=slow,uuid={UUID},member=2,inc=1,"
+                                "lineage=9,hold=0,region=mem:8M,init"))
 
 
 def answered(what: Callable[[], Any]) -> float:
@@ -114,10 +121,10 @@ def mounts_wait_alone() -> str:
     with Rig() as rig:
         dm.suspend()
         try:
-            first = Mounter(slow.lower, slow.mnt)
+            first = mounter(slow.lower, slow.mnt)
             first.waits_in("harp_lower_open")
             # One of the same name is for the first one to make.
-            second = Mounter(slow.lower, again)
+            second = mounter(slow.lower, again)
             second.waits_in("harp_replica_mount")
             harp = harpnl.Harp()
             worst = max(answered(call) for call in (
@@ -130,9 +137,9 @@ def mounts_wait_alone() -> str:
             assert first.is_alive() and second.is_alive()
         finally:
             dm.resume()
-        for mounter in (first, second):
-            mounter.join(60)
-            assert not mounter.is_alive() and not mounter.error, mounter.error
+        for caller in (first, second):
+            caller.join(60)
+            assert not caller.is_alive() and not caller.error, caller.error
         assert os.stat(slow.mnt).st_dev == os.stat(again).st_dev, "there are two of it"
         for place in (again, slow.mnt):
             umount(place)
@@ -232,6 +239,33 @@ def write_back_fails(kind: str) -> str:
         assert state["lb"] == before, "LB moved over what is on no disk"
         rig.gave_up()
     return said
+
+
+def link_of_the_deposed() -> None:
+    """A target that was read for who is deposed meanwhile: ETIMEDOUT, and its memory is let go."""
+    with Failing("xfs", 0) as rig, contextlib.ExitStack() as held:
+        path = rig.p.mnt / "symlink"
+        os.symlink("t" * 900, path)         # in a block of its own
+        fd = os.open(path, os.O_PATH | os.O_NOFOLLOW)
+        held.callback(os.close, fd)
+        assert len(os.readlink("", dir_fd=fd)) == 900
+        rig.settle()
+        rig.harp.verb("sync", rig.group, 0)
+        # Held, the inode stays, and with it its lower; the block does not, once it is
+        # written where it belongs.
+        freeze(rig.p.lower)()
+        drop_caches()
+        rig.dm.suspend()
+        reader = Caller(lambda: os.readlink("", dir_fd=fd))
+        try:
+            reader.waits_in("xfs_readlink")
+            for member in rig.members:
+                rig.harp.verb("leave", rig.group, member.slot)
+                rig.harp.verb("release", rig.group, member.slot)
+        finally:
+            rig.dm.resume()
+            reader.join(60)
+        assert reader.error and reader.error.errno == errno.ETIMEDOUT, reader.error
 
 
 # ------------------------------------------------------------ refused, so not logged
@@ -338,9 +372,14 @@ def memory_is_short(kind: str) -> str:
 
 
 def main() -> int:
-    tests: list[tuple[str, Callable[[], Any]]] = [
-        ("ext4: a mount that waits for its lower keeps nobody waiting", mounts_wait_alone)]
-    for kind in asked_kinds():
+    kinds = asked_kinds()
+    tests: list[tuple[str, Callable[[], Any]]] = []
+    if "ext4" in kinds:
+        tests.append(("ext4: a mount that waits for its lower keeps nobody waiting",
+                      mounts_wait_alone))
+    if "xfs" in kinds:
+        tests.append(("xfs: a symbolic link read for who is deposed", link_of_the_deposed))
+    for kind in kinds:
         for title, test in (("ACLs that cannot be are not logged", acls_are_vetted),
                             ("memory is short", memory_is_short),
                             ("the primary's lower cannot be read", read_fails),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import faulthandler
+import fcntl
 import os
 import stat
 import subprocess
@@ -30,6 +31,7 @@ UUID = "4f1c8a1e-6a0b-4f6e-9f0e-0123456789ab"
 SYS_FSOPEN, SYS_FSCONFIG, SYS_FSMOUNT, SYS_MOVE_MOUNT = 430, 431, 432, 429
 FSCONFIG_SET_FLAG, FSCONFIG_SET_STRING, FSCONFIG_CMD_CREATE = 0, 1, 6
 HIDDEN = "trusted.harp."
+FIFREEZE, FITHAW = 0xc0045877, 0xc0045878
 # A test that hangs says where, before the lab ends it.
 faulthandler.dump_traceback_later(float(os.environ.get("HARP_TEST_STUCK", "240")), exit=True)
 
@@ -108,6 +110,17 @@ def make_fs(disk: str, kind: str, small: bool = False, block: int = 0) -> None:
 def mount_lower(disk: str, target: Path, kind: str) -> None:
     options = "errors=remount-ro,acl,user_xattr,noinit_itable" if kind == "ext4" else ""
     mount(disk, target, kind, options, MS_NOATIME)
+
+
+def freeze(path: Path) -> Callable[[], None]:
+    """Stop changes of the file system at @path and write all of it back; the call that ends it."""
+    fd = os.open(path, os.O_RDONLY)
+    fcntl.ioctl(fd, FIFREEZE, 0)
+
+    def thaw() -> None:
+        fcntl.ioctl(fd, FITHAW, 0)
+        os.close(fd)
+    return thaw
 
 
 def fs_context(kind: str, options: dict[str, str | None]) -> tuple[OSError | None, str]:
