@@ -5,6 +5,7 @@
 #include <fstream>
 #include <gtest/gtest.h>
 #include <map>
+#include <regex>
 #include <set>
 #include <sstream>
 
@@ -41,15 +42,14 @@ std::set<std::string> tests_there_are() {
 
 /* "L1", or "V2, V3", alone in its line, and the rule below it. */
 std::set<std::string> rules_there_are(const std::string &doc) {
+    static const std::regex names("[A-Z][0-9](, [A-Z][0-9])*");
     std::set<std::string> out;
     std::istringstream lines(doc);
     std::string before;
     for (std::string line; std::getline(lines, line); before = line) {
-        const bool names = before.size() % 4 == 2 && isupper(before[0]) != 0;
-        for (size_t at = 0; names && line.rfind("  ", 0) == 0 && at < before.size(); at += 4) {
-            if (isupper(before[at]) != 0 && isdigit(before[at + 1]) != 0) {
-                out.insert(before.substr(at, 2));
-            }
+        const bool told = line.rfind("  ", 0) == 0 && std::regex_match(before, names);
+        for (size_t at = 0; told && at < before.size(); at += 4) {
+            out.insert(before.substr(at, 2));
         }
     }
     return out;
@@ -75,13 +75,14 @@ TEST(rules, each_has_a_test_and_each_test_named_exists) {
         EXPECT_TRUE(tests.contains(test)) << rule << ": no test " << test;
         named[rule]++;
     }
-    for (const char *r :
-         {"S1", "S2", "S3", "N1", "N2", "N3", "N4", "N5", "N6", "L1", "L2", "L3", "L4", "L5",
-          "V1", "V2", "V3", "V4", "V5", "V6", "V7", "V8", "D1", "D2", "G1", "G2", "G3"}) {
-        EXPECT_GT(named[r], 0) << r;
+    const std::set<std::string> rules = {"S1", "S2", "S3", "N1", "N2", "N3", "N4", "N5", "N6", "L1",
+                                         "L2", "L3", "L4", "L5", "V1", "V2", "V3", "V4", "V5", "V6",
+                                         "V7", "V8", "C1", "D1", "D2", "G1", "G2", "G3"};
+    EXPECT_EQ(rules_there_are(doc.substr(0, begin)), rules);
+    for (const auto &r : rules) {
+        EXPECT_GT(named[r], 0) << r << " has no test";
     }
-    const std::set<std::string> told = rules_there_are(doc.substr(0, begin));
     for (const auto &[r, tests_of_it] : named) {
-        EXPECT_TRUE(told.contains(r)) << r << " has tests and is not in the document";
+        EXPECT_TRUE(rules.contains(r)) << r << " has tests and is not in the document";
     }
 }

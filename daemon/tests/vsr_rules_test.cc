@@ -59,6 +59,16 @@ TEST(vsr_rules, V1_a_member_that_died_of_a_record_does_not_propose) {
     EXPECT_NE(healthy.asked_for<cmd_fence>(), nullptr) << "this test can fail";
 }
 
+/* Of a dead primary it hears of no AP: waiting until it lags no more would be for ever. */
+TEST(vsr_rules, V1_a_backup_that_lags_proposes_all_the_same) {
+    const config c = make_config(slot_b);
+    object_report r = settled_report(5 * c.lag_limit);
+    r.ap = index_t(10);
+    one m(c, settled_disk(slot_b), r);
+    m.until_it_proposes();
+    EXPECT_NE(m.asked_for<cmd_fence>(), nullptr);
+}
+
 /* How long a member in no view waits with everybody there. */
 static duration_t waits(slot_t self) {
     one m(make_config(self), settled_disk(self), settled_report());
