@@ -13,7 +13,8 @@
  *	    is over or SIGTERM comes; each acknowledged outcome is checked before the
  *	    next step, and what should be there at the end is checked once more.
  *
- * The longest time between two completed operations is the outage a user saw.
+ * The longest time between two completed operations is the outage a user saw; the
+ * longest few are told with their ends.
  *
  * A request that was carried out but not answered before a server died is sent again,
  * and a server that does not know requests of before says EEXIST or ENOENT to the
@@ -43,6 +44,7 @@
 #define BLOCK (128 * 1024)
 #define ERRORS_SHOWN 20
 #define THREADS_MAX 64
+#define GAPS 8			/* of the waits, so many are told */
 
 struct item {
 	char *path;		/* relative to the root */
@@ -54,12 +56,18 @@ struct list {
 	size_t n, cap;
 };
 
+struct gap {
+	int64_t ns;
+	int64_t end_ns;		/* by this machine's clock */
+};
+
 static const char *src, *dst, *progress;
 static unsigned int threads = 4;
 static long seconds;
 
 static pthread_mutex_t clock_lock = PTHREAD_MUTEX_INITIALIZER;
-static int64_t last_done_ns, worst_gap_ns, worst_gap_at_ns;
+static int64_t last_done_ns;
+static struct gap gaps[GAPS];	/* the longest first */
 static atomic_ulong ops, errors, files, bytes, repeated;
 static atomic_size_t next_item;
 static struct list tree;
@@ -72,16 +80,26 @@ static int64_t now_ns(clockid_t id)
 	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
 }
 
+static void waited(int64_t ns)
+{
+	int i = GAPS - 1;
+
+	if (ns <= gaps[i].ns)
+		return;
+	for (; i > 0 && gaps[i - 1].ns < ns; i--)
+		gaps[i] = gaps[i - 1];
+	gaps[i].ns = ns;
+	gaps[i].end_ns = now_ns(CLOCK_REALTIME);
+}
+
 /* One operation of the client has completed: the only clock of the outage. */
 static void done(void)
 {
 	int64_t t = now_ns(CLOCK_MONOTONIC);
 
 	pthread_mutex_lock(&clock_lock);
-	if (last_done_ns && t - last_done_ns > worst_gap_ns) {
-		worst_gap_ns = t - last_done_ns;
-		worst_gap_at_ns = now_ns(CLOCK_REALTIME);
-	}
+	if (last_done_ns)
+		waited(t - last_done_ns);
 	if (t > last_done_ns)
 		last_done_ns = t;
 	pthread_mutex_unlock(&clock_lock);
@@ -509,6 +527,21 @@ static int usage(void)
 	return 2;
 }
 
+static void print_result(const char *what)
+{
+	const char *comma = "";
+	int i;
+
+	printf("{\"what\":\"%s\",\"operations\":%lu,\"errors\":%lu,\"repeated\":%lu,"
+	       "\"files\":%lu,\"bytes\":%lu,\"worst_gap_ms\":%" PRId64 ",\"gaps\":[",
+	       what, atomic_load(&ops), atomic_load(&errors), atomic_load(&repeated),
+	       atomic_load(&files), atomic_load(&bytes), gaps[0].ns / 1000000);
+	for (i = 0; i < GAPS && gaps[i].ns; i++, comma = ",")
+		printf("%s{\"ms\":%" PRId64 ",\"end_ns\":%" PRId64 "}", comma,
+		       gaps[i].ns / 1000000, gaps[i].end_ns);
+	printf("]}\n");
+}
+
 int main(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "", *pos[2] = { NULL, NULL };
@@ -553,10 +586,6 @@ int main(int argc, char **argv)
 	} else {
 		return usage();
 	}
-	printf("{\"what\":\"%s\",\"operations\":%lu,\"errors\":%lu,\"repeated\":%lu,"
-	       "\"files\":%lu,\"bytes\":%lu,"
-	       "\"worst_gap_ms\":%" PRId64 ",\"worst_gap_end_ns\":%" PRId64 "}\n",
-	       what, atomic_load(&ops), atomic_load(&errors), atomic_load(&repeated),
-	       atomic_load(&files), atomic_load(&bytes), worst_gap_ns / 1000000, worst_gap_at_ns);
+	print_result(what);
 	return atomic_load(&errors) ? 1 : 0;
 }
