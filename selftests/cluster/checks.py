@@ -7,7 +7,8 @@ from __future__ import annotations
 import json
 import time
 
-from harness import GROUP, Group, LabFailed, on_each, wait_for
+from harness import (GROUP, LOWER_TREE, MOUNT, Client, Group, LabFailed,
+                     on_each, wait_for)
 
 FRESH_MS = 2000         # a heartbeat goes every 500 ms, on busy processors
 SILENT_MS = 3000        # what `harpctl status` calls a silent network
@@ -37,6 +38,21 @@ def stays_out(group: Group, node: str, server: str) -> None:
         raise LabFailed(f"the log of {node} did not survive: {said}")
     wait_for(f"{server} to say that {node} stays out", lambda: group.status(
         server).get("not_survived", "").startswith(f"{node} stays out"), 30)
+
+
+def all_kept(group: Group, server: str) -> int:
+    """Everything that the load was told is done is read again: by the client
+    past its caches, and in the copy of who serves. How many rounds there are."""
+    lab = group.lab
+    lab.run("c", "sync; echo 3 > /proc/sys/vm/drop_caches")
+    words = ("--record", Client.RECORD)
+    seen = Client(lab, f"recheck {MOUNT} {' '.join(words)}").result()
+    lab.put(server, Client.RECORD, lab.run("c", f"cat {Client.RECORD}"))
+    kept = group.client_on_lower(server, "recheck", LOWER_TREE, *words)
+    if not seen["files"] or (kept["files"], kept["bytes"]) != (
+            seen["files"], seen["bytes"]):
+        raise LabFailed(f"the client saw {seen}, the copy of {server} {kept}")
+    return int(seen["files"])
 
 
 def every_network_heard(group: Group) -> None:

@@ -29,6 +29,7 @@ SERVICE = "10.77.0.100"
 SERVICE_MAC = "02:68:61:72:70:01"
 MOUNT = "/mnt/share"
 STATE_DIR = "/var/lib/harp"
+LOWER_TREE = "/run/harp/lower/tree"     # in the group's mount namespace
 T = TypeVar("T")
 
 GROUP_TOML = """\
@@ -344,6 +345,18 @@ class Group:
                      f"mount -t nfs -o {options} {SERVICE}:/srv/{GROUP} "
                      f"{MOUNT}", timeout=120)
 
+    def client_on_lower(self, node: str, *args: str) -> dict[str, Any]:
+        """What harp-client says of a member's own copy, which nobody sees but
+        the group's mount namespace."""
+        said = self.lab.call(
+            "exec", node, "--", "nsenter",
+            f"--mount=/run/harp/ns/{GROUP}/mnt", "harp-client", *args,
+            timeout=600, check=False)
+        if said.returncode:
+            raise LabFailed(f"the copy on {node} is not as it must be: "
+                            f"{said.stdout}{said.stderr[-1500:]}")
+        return json.loads(said.stdout)
+
     def events(self, node: str) -> list[dict[str, str]]:
         """harpd's timeline (what=, time_ns=, …) from the journal."""
         out = self.lab.run(node, "journalctl -u harpd -o cat --no-pager",
@@ -357,6 +370,7 @@ class Client:
     """harp-client at work on c, watched through its progress file."""
 
     PROGRESS = "/run/harp-client.progress"
+    RECORD = "/run/harp-client.record"
 
     def __init__(self, lab: Lab, args: str, node: str = "c") -> None:
         self.lab = lab

@@ -4,14 +4,19 @@
  *
  *	harp-client copy SRC DST [--threads N] [--progress FILE]
  *	harp-client compare SRC DST [--threads N]
- *	harp-client load DST --seconds N [--threads N] [--progress FILE]
+ *	harp-client load DST --seconds N --record FILE [--threads N] [--progress FILE]
+ *	harp-client recheck DST --record FILE [--threads N] [--progress FILE]
  *
  * copy     copies the tree SRC to DST (which must not hold it yet), reads back each
  *	    file it wrote past the client's cache (O_DIRECT) and compares it.
  * compare  compares the trees: names, types, permissions, sizes, contents, links.
- * load     creates, writes, renames, reads back and removes files until the time
- *	    is over or SIGTERM comes; each acknowledged outcome is checked before the
- *	    next step, and what should be there at the end is checked once more.
+ * load     creates, writes, renames, reads back, links and removes files until the
+ *	    time is over or SIGTERM comes; each acknowledged outcome is checked before
+ *	    the next step. --record says afterwards how much was done.
+ * recheck  looks for all that a load left, in a copy of DST as well: every file that
+ *	    must be there is read and compared, and nothing else may be there. What
+ *	    was acknowledged follows from the names. Whoever doubts his own caches
+ *	    drops them first.
  *
  * The longest time between two completed operations is the outage a user saw; the
  * longest few are told with their ends.
@@ -45,6 +50,7 @@
 #define ERRORS_SHOWN 20
 #define THREADS_MAX 64
 #define GAPS 8			/* of the waits, so many are told */
+#define CONTENT_MAX 10000	/* a file of the load: three pages */
 
 struct item {
 	char *path;		/* relative to the root */
@@ -61,7 +67,13 @@ struct gap {
 	int64_t end_ns;		/* by this machine's clock */
 };
 
-static const char *src, *dst, *progress;
+/* One directory of a load, which is one thread's. */
+struct rounds {
+	char dir[NAME_MAX];
+	unsigned long n;
+};
+
+static const char *src, *dst, *progress, *record;
 static unsigned int threads = 4;
 static long seconds;
 
@@ -71,6 +83,8 @@ static struct gap gaps[GAPS];	/* the longest first */
 static atomic_ulong ops, errors, files, bytes, repeated;
 static atomic_size_t next_item;
 static struct list tree;
+static struct rounds loads[THREADS_MAX];
+static size_t nloads;
 
 static int64_t now_ns(clockid_t id)
 {
@@ -380,50 +394,179 @@ static void *compare_worker(void *arg)
 	return arg;
 }
 
+/*
+ * What a round of the load leaves follows from its directory's name and its number,
+ * so that it need not be kept anywhere: gN with its content, which was created as fN
+ * and renamed; with it hN, another name of it, or sN, a symbolic link to it; or
+ * nothing, because it was removed.
+ */
+enum round_kind { ALONE, LINKED, POINTED_AT, REMOVED, ROUND_KINDS };
+
+struct names {
+	char dir[PATH_MAX];
+	char created[PATH_MAX + 32], kept[PATH_MAX + 32];
+	char linked[PATH_MAX + 32], pointer[PATH_MAX + 32];
+	char target[32];
+};
+
+static enum round_kind kind_of(unsigned long n)
+{
+	return n % ROUND_KINDS;
+}
+
+static void name_round(struct names *names, const char *dir, unsigned long n)
+{
+	snprintf(names->dir, sizeof(names->dir), "%s/%s", dst, dir);
+	snprintf(names->target, sizeof(names->target), "g%lu", n);
+	snprintf(names->created, sizeof(names->created), "%s/f%lu", names->dir, n);
+	snprintf(names->kept, sizeof(names->kept), "%s/%s", names->dir, names->target);
+	snprintf(names->linked, sizeof(names->linked), "%s/h%lu", names->dir, n);
+	snprintf(names->pointer, sizeof(names->pointer), "%s/s%lu", names->dir, n);
+}
+
+static bool must_be(const char *name, unsigned long rounds)
+{
+	unsigned long n;
+	char again[32], letter;
+
+	if (sscanf(name, "%c%lu", &letter, &n) != 2 || n >= rounds)
+		return false;
+	snprintf(again, sizeof(again), "%c%lu", letter, n);
+	if (strcmp(again, name))
+		return false;
+	switch (letter) {
+	case 'g':
+		return kind_of(n) != REMOVED;
+	case 'h':
+		return kind_of(n) == LINKED;
+	case 's':
+		return kind_of(n) == POINTED_AT;
+	default:
+		return false;
+	}
+}
+
+static uint64_t mix(uint64_t x)		/* splitmix64 */
+{
+	x += 0x9e3779b97f4a7c15;
+	x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9;
+	x = (x ^ x >> 27) * 0x94d049bb133111eb;
+	return x ^ x >> 31;
+}
+
+/* The bytes of a round's file; returns how many. */
+static size_t content_of(const char *dir, unsigned long n, char *buf)
+{
+	uint64_t seed = mix(n), word;
+	size_t len, at;
+
+	for (; *dir; dir++)
+		seed = mix(seed ^ (unsigned char)*dir);
+	len = 1 + seed % CONTENT_MAX;
+	for (at = 0; at < len; at += sizeof(word)) {
+		word = mix(seed + at);
+		memcpy(buf + at, &word, len - at < sizeof(word) ? len - at : sizeof(word));
+	}
+	return len;
+}
+
+static void check_absent(const char *path)
+{
+	struct stat st;
+
+	if (!lstat(path, &st))
+		fail(0, "%s is there, and must not be", path);
+	else if (errno != ENOENT)
+		fail(errno, "%s", path);
+}
+
+/* The whole file is what the round wrote. */
+static void check_content(const struct names *names, const char *dir, unsigned long n)
+{
+	char want[CONTENT_MAX], got[CONTENT_MAX + 1];
+	size_t len = content_of(dir, n, want), at = 0;
+	int fd = open(names->kept, O_RDONLY | O_CLOEXEC);
+	ssize_t r;
+
+	if (fd < 0) {
+		fail(errno, "open %s", names->kept);
+		return;
+	}
+	r = read_full(fd, got, sizeof(got), 0);
+	if (r < 0) {
+		fail(errno, "read %s", names->kept);
+	} else if ((size_t)r != len) {
+		fail(0, "%s: %zd bytes could be read, %zu were written", names->kept, r, len);
+	} else if (memcmp(got, want, len)) {
+		while (got[at] == want[at])
+			at++;
+		fail(0, "%s: byte %zu is not what was written", names->kept, at);
+	}
+	done();
+	close(fd);
+	atomic_fetch_add(&bytes, len);
+}
+
+/* A new file, open; also when an earlier sending of the request made it. */
+static int create(const char *name)
+{
+	int fd = open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
+
+	if (fd < 0 && repetition(EEXIST, name, NULL))
+		fd = open(name, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		fail(errno, "create %s", name);
+	return fd;
+}
+
+/* What a round does last, by its kind. */
+static void finish_round(const struct names *names, enum round_kind kind)
+{
+	switch (kind) {
+	case ALONE:
+		return;
+	case LINKED:
+		if (link(names->kept, names->linked) &&
+		    !repetition(EEXIST, names->linked, NULL))
+			fail(errno, "link %s", names->linked);
+		break;
+	case POINTED_AT:
+		if (symlink(names->target, names->pointer) &&
+		    !repetition(EEXIST, names->pointer, NULL))
+			fail(errno, "symlink %s", names->pointer);
+		break;
+	default:
+		if (unlink(names->kept) && !repetition(ENOENT, NULL, names->kept))
+			fail(errno, "unlink %s", names->kept);
+	}
+	done();
+}
+
 /* One round of the load: every answer is checked against what must be true. */
 static void load_round(const char *dir, unsigned long n)
 {
-	char name[PATH_MAX], other[PATH_MAX], text[64], back[64];
-	struct stat st;
-	int fd, len;
+	char text[CONTENT_MAX];
+	size_t len = content_of(dir, n, text);
+	struct names names;
+	int fd;
 
-	snprintf(name, sizeof(name), "%s/f%lu", dir, n);
-	snprintf(other, sizeof(other), "%s/g%lu", dir, n);
-	len = snprintf(text, sizeof(text), "round %lu of %s\n", n, dir) ;
-	if (len >= (int)sizeof(text))
-		len = sizeof(text) - 1;
-	fd = open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
-	if (fd < 0 && repetition(EEXIST, name, NULL))
-		fd = open(name, O_RDWR | O_CLOEXEC);
-	if (fd < 0) {
-		fail(errno, "create %s", name);
+	name_round(&names, dir, n);
+	fd = create(names.created);
+	if (fd < 0)
 		return;
-	}
 	done();
-	if (pwrite(fd, text, len, 0) != len || fsync(fd))
-		fail(errno, "write %s", name);
+	if (pwrite(fd, text, len, 0) != (ssize_t)len || fsync(fd))
+		fail(errno, "write %s", names.created);
 	done();
 	if (close(fd))
-		fail(errno, "close %s", name);
-	if (rename(name, other) && !repetition(ENOENT, other, name))
-		fail(errno, "rename %s", name);
+		fail(errno, "close %s", names.created);
+	if (rename(names.created, names.kept) &&
+	    !repetition(ENOENT, names.kept, names.created))
+		fail(errno, "rename %s", names.created);
 	done();
-	if (!lstat(name, &st))
-		fail(0, "%s is still there after its rename", name);
-	fd = open(other, O_RDONLY | O_CLOEXEC);
-	if (fd < 0) {
-		fail(errno, "open %s", other);
-		return;
-	}
-	if (read_full(fd, back, sizeof(back), 0) != len || memcmp(back, text, len))
-		fail(0, "%s: read back something else", other);
-	done();
-	close(fd);
-	if (n % 4 == 3) {
-		if (unlink(other) && !repetition(ENOENT, NULL, other))
-			fail(errno, "unlink %s", other);
-		done();
-	}
+	check_absent(names.created);
+	check_content(&names, dir, n);
+	finish_round(&names, kind_of(n));
 	atomic_fetch_add(&files, 1);
 }
 
@@ -436,28 +579,136 @@ static void on_term(int number)
 
 static void *load_worker(void *arg)
 {
-	unsigned int id = (unsigned int)(uintptr_t)arg;
+	struct rounds *mine = &loads[(uintptr_t)arg];
 	int64_t end = now_ns(CLOCK_MONOTONIC) + seconds * 1000000000LL;
-	char dir[PATH_MAX], other[PATH_MAX];
-	unsigned long n, i;
-	struct stat st;
+	char path[PATH_MAX];
 
-	snprintf(dir, sizeof(dir), "%s/load.%u.%d", dst, id, (int)getpid());
-	if (mkdir(dir, 0755)) {
-		fail(errno, "mkdir %s", dir);
+	snprintf(mine->dir, sizeof(mine->dir), "load.%u.%d", (unsigned int)(uintptr_t)arg,
+		 (int)getpid());
+	snprintf(path, sizeof(path), "%s/%s", dst, mine->dir);
+	if (mkdir(path, 0755)) {
+		fail(errno, "mkdir %s", path);
 		return NULL;
 	}
-	for (n = 0; !enough && now_ns(CLOCK_MONOTONIC) < end; n++)
-		load_round(dir, n);
-	for (i = 0; i < n; i++) {	/* nothing acknowledged may be lost */
-		bool there;
-
-		snprintf(other, sizeof(other), "%s/g%lu", dir, i);
-		there = !lstat(other, &st);
-		if (there != (i % 4 != 3))
-			fail(0, "%s is %s at the end", other, there ? "back" : "lost");
-	}
+	for (; !enough && now_ns(CLOCK_MONOTONIC) < end; mine->n++)
+		load_round(mine->dir, mine->n);
 	return NULL;
+}
+
+/* Type, permissions and names of what a round left; false when nothing is there. */
+static bool check_attributes(const struct names *names, enum round_kind kind)
+{
+	nlink_t links = kind == LINKED ? 2 : 1;
+	struct stat st, other;
+
+	if (lstat(names->kept, &st)) {
+		fail(errno, "%s", names->kept);
+		return false;
+	}
+	done();
+	if (st.st_mode != (S_IFREG | 0640) || st.st_nlink != links)
+		fail(0, "%s: mode %o and %ju names, expected %o and %ju", names->kept,
+		     st.st_mode, (uintmax_t)st.st_nlink, S_IFREG | 0640, (uintmax_t)links);
+	if (kind != LINKED)
+		return true;
+	if (lstat(names->linked, &other))
+		fail(errno, "%s", names->linked);
+	else if (other.st_ino != st.st_ino)
+		fail(0, "%s is another file than %s", names->linked, names->kept);
+	done();
+	return true;
+}
+
+static void check_pointer(const struct names *names)
+{
+	char target[PATH_MAX];
+	ssize_t n = readlink(names->pointer, target, sizeof(target) - 1);
+
+	if (n < 0) {
+		fail(errno, "readlink %s", names->pointer);
+		return;
+	}
+	target[n] = '\0';
+	if (strcmp(target, names->target))
+		fail(0, "%s points at %s, expected %s", names->pointer, target, names->target);
+	done();
+}
+
+static void recheck_round(const char *dir, unsigned long n)
+{
+	enum round_kind kind = kind_of(n);
+	struct names names;
+
+	name_round(&names, dir, n);
+	check_absent(names.created);
+	if (kind == REMOVED)
+		check_absent(names.kept);
+	else if (check_attributes(&names, kind))
+		check_content(&names, dir, n);
+	if (kind == POINTED_AT)
+		check_pointer(&names);
+	atomic_fetch_add(&files, 1);
+}
+
+/* Nothing is listed but what a round left. */
+static void recheck_names(const struct rounds *load)
+{
+	char path[PATH_MAX];
+	struct dirent *de;
+	DIR *d;
+
+	snprintf(path, sizeof(path), "%s/%s", dst, load->dir);
+	d = opendir(path);
+	if (!d) {
+		fail(errno, "opendir %s", path);
+		return;
+	}
+	while ((errno = 0, de = readdir(d)))
+		if (strcmp(de->d_name, ".") && strcmp(de->d_name, "..") &&
+		    !must_be(de->d_name, load->n))
+			fail(0, "%s/%s is listed, and must not be there", path, de->d_name);
+	if (errno)
+		fail(errno, "readdir %s", path);
+	closedir(d);
+}
+
+static void *recheck_worker(void *arg)
+{
+	size_t i;
+
+	while ((i = atomic_fetch_add(&next_item, 1)) < nloads) {
+		recheck_names(&loads[i]);
+		for (unsigned long n = 0; n < loads[i].n; n++)
+			recheck_round(loads[i].dir, n);
+	}
+	return arg;
+}
+
+static void write_record(void)
+{
+	FILE *file = fopen(record, "we");
+	unsigned int i;
+
+	for (i = 0; file && i < threads; i++)
+		fprintf(file, "%s %lu\n", loads[i].dir, loads[i].n);
+	if (!file || ferror(file) | fclose(file))
+		fail(errno, "write %s", record);
+}
+
+static void read_record(void)
+{
+	FILE *file = fopen(record, "re");
+
+	if (!file) {
+		fail(errno, "open %s", record);
+		return;
+	}
+	while (nloads < THREADS_MAX &&
+	       fscanf(file, "%254s %lu\n", loads[nloads].dir, &loads[nloads].n) == 2)
+		nloads++;
+	if (!feof(file) || !nloads)
+		fail(0, "%s is no record of a load", record);
+	fclose(file);
 }
 
 static atomic_bool finished;
@@ -522,7 +773,8 @@ static void make_directories(void)
 static int usage(void)
 {
 	fprintf(stderr,
-		"usage: harp-client copy SRC DST | compare SRC DST | load DST --seconds N\n"
+		"usage: harp-client copy SRC DST | compare SRC DST |\n"
+		"       load DST --seconds N --record FILE | recheck DST --record FILE\n"
 		"       [--threads 1..%d] [--progress FILE]\n", THREADS_MAX);
 	return 2;
 }
@@ -556,6 +808,8 @@ int main(int argc, char **argv)
 			seconds = strtol(argv[++i], NULL, 10);
 		else if (!strcmp(argv[i], "--progress") && i + 1 < argc)
 			progress = argv[++i];
+		else if (!strcmp(argv[i], "--record") && i + 1 < argc)
+			record = argv[++i];
 		else if (argv[i][0] != '-' && npos < 2)
 			pos[npos++] = argv[i];
 		else
@@ -563,12 +817,17 @@ int main(int argc, char **argv)
 	}
 	if (!threads || threads > THREADS_MAX)
 		return usage();
-	if (!strcmp(what, "load") && npos == 1 && seconds > 0) {
+	if (!strcmp(what, "load") && npos == 1 && seconds > 0 && record) {
 		struct sigaction sa = { .sa_handler = on_term, .sa_flags = SA_RESTART };
 
 		sigaction(SIGTERM, &sa, NULL);
 		dst = pos[0];
 		run(load_worker);
+		write_record();
+	} else if (!strcmp(what, "recheck") && npos == 1 && record) {
+		dst = pos[0];
+		read_record();
+		run(recheck_worker);
 	} else if (!strcmp(what, "copy") && npos == 2) {
 		src = pos[0];
 		dst = pos[1];
