@@ -337,6 +337,7 @@ void group_member::on_kernel(const kernel_event &event) {
     }
     if (const auto *marks = std::get_if<watermarks>(&event)) {
         last_marks_ = *marks;
+        backlog_.look(boottime_now(), backend_.replica->facts(), marks->report);
     }
     core_->on_kernel(boottime_now(), event);
     carry_out();

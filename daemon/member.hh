@@ -11,7 +11,7 @@
 #include "cluster/notice.hh"
 #include "cluster/state_file.hh"
 #include "config/group.hh"
-#include "knl/replica.hh"
+#include "knl/backlog.hh"
 #include "util/loop.hh"
 #include "vsr/core.hh"
 
@@ -97,6 +97,8 @@ private:
     const std::string &peer_name(slot_t slot) const;
     /* Of members whose harpd cannot be understood; empty: none. */
     std::string other_versions() const;
+    /* What is not on a disk yet, and who waits for it; empty: nothing to say. */
+    std::string slow_disks(const vsr::status_report &s) const;
 
     member_env env_;
     config::group_config group_;
@@ -133,6 +135,7 @@ private:
     };
     std::array<peer_news, vsr::member_count> peers_;
     std::optional<vsr::watermarks> last_marks_;
+    knl::backlog backlog_;
     std::vector<std::string> machine_;     /* what of it is not as it should be */
     std::vector<net::connection> clients_; /* of the primary before us */
     uint64_t foreign_ = 0; /* control messages from where the sender's harpd is not */

@@ -56,6 +56,16 @@ std::string group_member::other_versions() const {
                                      out, wire_version);
 }
 
+/* A promoted witness's log has nobody to wait for: it says what room it has left. */
+std::string group_member::slow_disks(const status_report &s) const {
+    const auto &partner = s.primary == self_ ? s.backup : s.primary;
+    if (!last_marks_ || !partner || !group_.members[self_.value()].is_data()) {
+        return {};
+    }
+    return backlog_.say(backend_.replica->facts(), last_marks_->report, peer_name(self_),
+                        peer_name(*partner));
+}
+
 json group_member::status() const {
     time_point_t now = boottime_now();
     status_report s = core_->status(now);
@@ -107,6 +117,7 @@ json group_member::status() const {
                 {"headline", s.headline},
                 {"why_not_serving", s.why_not_serving},
                 {"not_survived", s.not_survived},
+                {"disks", slow_disks(s)},
                 {"advice", s.advice},
                 {"versions", other_versions()},
                 {"machine", machine_},

@@ -40,7 +40,7 @@ TEST(status, a_healthy_group_is_seen_at_a_glance) {
 TEST(status, what_is_wrong_is_said_with_what_to_do) {
     std::string t = status_table(R"({"groups":[{"name":"data","headline":"nobody serves",
         "why_not_serving":"beta is silent","not_survived":"any","advice":"start harpd on beta",
-        "versions":"gamma's harpd speaks another",
+        "versions":"gamma's harpd speaks another","disks":"operations wait for the disk of beta",
         "machine":["kernel.panic is 0","a virtual machine",5],
         "service":{"state":"off","trouble":"nfsd did not start"},
         "log":{"free_bytes":3221225472},
@@ -52,7 +52,8 @@ TEST(status, what_is_wrong_is_said_with_what_to_do) {
          {"machine:     kernel.panic is 0\n  machine:     a virtual machine\n",
           "not serving: beta is silent", "versions:    gamma's harpd",
           "trouble:     nfsd did not start", "replica:     no replica", "region:      record 9",
-          "room:        3.0 GiB left", "beware:      any", "do:          start harpd on beta"}) {
+          "disks:       operations wait for the disk of beta\n", "room:        3.0 GiB left",
+          "beware:      any", "do:          start harpd on beta"}) {
         EXPECT_NE(t.find(said), std::string::npos) << said << "\n" << t;
     }
 }

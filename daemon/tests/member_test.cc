@@ -2,6 +2,8 @@
 /* A member whose kernel and service do what a test wants: what it makes of their failures. */
 #include "member.hh"
 
+#include "util/json.hh"
+
 #include <filesystem>
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -16,7 +18,7 @@ using namespace vsr;
 /* Serves in view 4, whatever it is told. */
 class serving_replica final : public knl::replica {
 public:
-    explicit serving_replica(const disk_state &disk) {
+    serving_replica(const disk_state &disk, const knl::replica_facts &facts) : facts_(facts) {
         report_.inc = disk.inc;
         report_.fence = report_.formed = report_.view = view_t(4);
         report_.view_of_formed = disk.view;
@@ -31,10 +33,11 @@ public:
     void poll() override {}
     void give_link(unique_fd, link_wanted) override {}
     void drop_link() override {}
-    knl::replica_facts facts() const override { return {}; }
+    knl::replica_facts facts() const override { return facts_; }
     void destroy(std::function<void(result<void>)> done) override { done({}); }
 
 private:
+    const knl::replica_facts &facts_;
     object_report report_;
 };
 
@@ -138,7 +141,7 @@ protected:
         env.make_backend = [this](const backend_request &r) -> result<backend> {
             hooks_ = r.hooks;
             backend b;
-            b.replica = std::make_unique<serving_replica>(r.disk);
+            b.replica = std::make_unique<serving_replica>(r.disk, facts_);
             b.service = std::make_unique<scripted_service>(*r.events, log_);
             return b;
         };
@@ -164,6 +167,7 @@ protected:
     disk_state disk_;
     loop loop_;
     service_log log_;
+    knl::replica_facts facts_;
     knl::replica::hooks hooks_;
     std::unique_ptr<cluster::control_channel> control_;
     std::unique_ptr<group_member> member_;
@@ -188,6 +192,20 @@ TEST_F(member_service, what_did_not_stop_is_stopped_again) {
     EXPECT_FALSE(member_->quiet());
     log_.stops_fail = false;
     EXPECT_TRUE(quiet());
+}
+
+TEST_F(member_service, its_status_says_whose_disk_holds_operations_up) {
+    start();
+    EXPECT_EQ(member_->status()["disks"], "");
+    watermarks full{serving_replica(disk_, facts_).found(), {}, {}, false};
+    full.report.log.top = full.report.lb = full.report.ap = full.report.cp = index_t(900);
+    facts_.ring_size = facts_.ring_used = 4 << 20;
+    facts_.wait_full = 1;
+    facts_.peer_lb = 300;
+    hooks_.event(full);
+    EXPECT_EQ(member_->status()["disks"],
+              "operations wait for the disk of m1: the log is 100 % full, and 600 records of it "
+              "are not there yet");
 }
 
 TEST_F(member_service, a_witness_that_is_nearly_full_is_no_backup) {
