@@ -97,6 +97,8 @@ private:
     const std::string &peer_name(slot_t slot) const;
     /* Of members whose harpd cannot be understood; empty: none. */
     std::string other_versions() const;
+    /* Of which records its kernel may have died; empty: of none. */
+    std::string suspects() const;
     /* What is not on a disk yet, and who waits for it; empty: nothing to say. */
     std::string slow_disks(const vsr::status_report &s) const;
 

@@ -56,6 +56,18 @@ std::string group_member::other_versions() const {
                                      out, wire_version);
 }
 
+std::string group_member::suspects() const {
+    const knl::replica_facts f = backend_.replica->facts();
+    if (!last_marks_ || !last_marks_->report.poisoned) {
+        return {};
+    }
+    const std::string which = f.suspects == 1 ? fmt::format("record {}", f.suspects_from)
+                                              : fmt::format("records {} to {}", f.suspects_from,
+                                                            f.suspects_from + f.suspects - 1);
+    return fmt::format("it was applying {} when it ended: harpctl log show {} --from {} -n {}",
+                       which, group_.name, f.suspects_from, f.suspects);
+}
+
 /* A promoted witness's log has nobody to wait for: it says what room it has left. */
 std::string group_member::slow_disks(const status_report &s) const {
     const auto &partner = s.primary == self_ ? s.backup : s.primary;
@@ -118,6 +130,7 @@ json group_member::status() const {
                 {"why_not_serving", s.why_not_serving},
                 {"not_survived", s.not_survived},
                 {"disks", slow_disks(s)},
+                {"suspects", suspects()},
                 {"advice", s.advice},
                 {"versions", other_versions()},
                 {"machine", machine_},

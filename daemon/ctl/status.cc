@@ -141,6 +141,7 @@ std::string group_block(const json &g) {
     if (!g.contains("log") || !flag_of(g["log"], "intact")) {
         say("region:", text_of(replica, "region_why"));
     }
+    say("suspects:", text_of(g, "suspects"));
     say("disks:", text_of(g, "disks"));
     say("room:", witness_room(g));
     say("replica:", text_of(replica, "trouble"));

@@ -41,6 +41,7 @@ TEST(status, what_is_wrong_is_said_with_what_to_do) {
     std::string t = status_table(R"({"groups":[{"name":"data","headline":"nobody serves",
         "why_not_serving":"beta is silent","not_survived":"any","advice":"start harpd on beta",
         "versions":"gamma's harpd speaks another","disks":"operations wait for the disk of beta",
+        "suspects":"it was applying record 7 when it ended",
         "machine":["kernel.panic is 0","a virtual machine",5],
         "service":{"state":"off","trouble":"nfsd did not start"},
         "log":{"free_bytes":3221225472},
@@ -52,6 +53,7 @@ TEST(status, what_is_wrong_is_said_with_what_to_do) {
          {"machine:     kernel.panic is 0\n  machine:     a virtual machine\n",
           "not serving: beta is silent", "versions:    gamma's harpd",
           "trouble:     nfsd did not start", "replica:     no replica", "region:      record 9",
+          "suspects:    it was applying record 7 when it ended\n",
           "disks:       operations wait for the disk of beta\n", "room:        3.0 GiB left",
           "beware:      any", "do:          start harpd on beta"}) {
         EXPECT_NE(t.find(said), std::string::npos) << said << "\n" << t;

@@ -92,6 +92,20 @@ TEST(kernel, state_attributes_become_a_report) {
     EXPECT_EQ(fenced.current_role, role::none);
 }
 
+TEST(kernel, a_member_is_poisoned_until_it_has_applied_what_its_kernel_may_have_died_of) {
+    auto poisoned = [](uint64_t ap, uint64_t first, uint32_t count) {
+        nl_reply m;
+        mnl_attr_put_u64(m.h, HARP_A_AP, ap);
+        mnl_attr_put_u64(m.h, HARP_A_APPLYING_FIRST, first);
+        mnl_attr_put_u32(m.h, HARP_A_APPLYING_COUNT, count);
+        return knl::report_of(*knl::decode_attributes(m.h)).poisoned;
+    };
+    EXPECT_TRUE(poisoned(40, 41, 3));
+    EXPECT_TRUE(poisoned(42, 41, 3)) << "43 is left";
+    EXPECT_FALSE(poisoned(43, 41, 3));
+    EXPECT_FALSE(poisoned(40, 0, 0)) << "it was applying nothing";
+}
+
 TEST(kernel, state_attributes_tell_what_a_lost_event_would_have) {
     nl_reply m;
     mnl_attr_put_u8(m.h, HARP_A_ROLE, HARP_NL_ROLE_PRIMARY);

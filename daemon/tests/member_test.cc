@@ -194,6 +194,22 @@ TEST_F(member_service, what_did_not_stop_is_stopped_again) {
     EXPECT_TRUE(quiet());
 }
 
+TEST_F(member_service, its_status_says_what_its_kernel_may_have_died_of) {
+    start();
+    watermarks marks{serving_replica(disk_, facts_).found(), {}, {}, false};
+    facts_.suspects_from = 41;
+    facts_.suspects = 3;
+    hooks_.event(marks);
+    EXPECT_EQ(member_->status()["suspects"], "") << "it has applied them since";
+    marks.report.poisoned = true;
+    hooks_.event(marks);
+    EXPECT_EQ(member_->status()["suspects"],
+              "it was applying records 41 to 43 when it ended: harpctl log show g --from 41 -n 3");
+    facts_.suspects = 1;
+    EXPECT_EQ(member_->status()["suspects"],
+              "it was applying record 41 when it ended: harpctl log show g --from 41 -n 1");
+}
+
 TEST_F(member_service, its_status_says_whose_disk_holds_operations_up) {
     start();
     EXPECT_EQ(member_->status()["disks"], "");
