@@ -71,6 +71,7 @@ struct witness::batch {
     std::vector<uint64_t> bytes;
     size_t begin = 0;
     size_t end = 0;
+    index_t first;
     index_t last;
     bool counts = false; /* in a view: not what is fetched while adopting one */
 };
@@ -410,6 +411,7 @@ const char *witness::take_records(const std::shared_ptr<link> &l, const harp_wir
     auto at = [&](index_t i) { return i < run->first ? 0 : run->ends[i - run->first]; };
     b.begin = at(got->first - 1);
     b.end = at(got->last);
+    b.first = got->first;
     b.last = got->last;
     b.counts = got->ack.has_value();
     l->crc = run->crc;
@@ -419,7 +421,20 @@ const char *witness::take_records(const std::shared_ptr<link> &l, const harp_wir
     return nullptr;
 }
 
+/*
+ * It was accepted ahead of this thread: where the log had no room for the records before
+ * it, it has no place, and the object knows of it no more.
+ */
 void witness::write_batch(const std::shared_ptr<link> &l, const batch &b) {
+    if (log_->end().top + 1 == b.first) {
+        store_batch(l, b);
+    }
+    l->unwritten -= b.end - b.begin;
+    l->room.notify_all();
+    sync_wake_.notify_one();
+}
+
+void witness::store_batch(const std::shared_ptr<link> &l, const batch &b) {
     const auto *raw = reinterpret_cast<const uint8_t *>(b.bytes.data());
     /* The wm, too, before the lock: no promise is to wait for this disk. */
     auto r = log_->append(raw + b.begin, b.end - b.begin,
@@ -437,9 +452,6 @@ void witness::write_batch(const std::shared_ptr<link> &l, const batch &b) {
     if (ack) {
         send_ack(l, *ack);
     }
-    l->unwritten -= b.end - b.begin;
-    l->room.notify_all();
-    sync_wake_.notify_one();
 }
 
 const char *witness::take_message(const std::shared_ptr<link> &l, const harp_wire_hdr &h,

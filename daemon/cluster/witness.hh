@@ -72,6 +72,7 @@ private:
                              const uint8_t *body);
     const char *check_identity(const link &l, const harp_wire_hdr &h) const;
     void write_batch(const std::shared_ptr<link> &l, const batch &b);
+    void store_batch(const std::shared_ptr<link> &l, const batch &b);
     void greet_when_backup(std::shared_ptr<link> l);
     void send_hello(const std::shared_ptr<link> &l);
     void send_ack(const std::shared_ptr<link> &l, const vsr::link_ack &ack);

@@ -448,6 +448,9 @@ result<void> witness_log::restart_at(index_t base, view_t anchor_view) {
 
 result<void> witness_log::append(const uint8_t *bytes, size_t len, raise_wm raise) {
     const auto *first = reinterpret_cast<const harp_rec_hdr *>(bytes);
+    if (index_t(le64_to_cpu(first->index)) != top_ + 1) {
+        return fail(EINVAL, "records that do not follow the witness's log");
+    }
     uint64_t at = offsets_.back();
     /* Room for the end mark, too. */
     if (at + len + 8 > size_) {

@@ -78,14 +78,15 @@ protected:
         header.wm = record.index();
         ASSERT_TRUE(log->store_header(header).ok());
     }
-    std::vector<uint8_t> noop() {
+    /* One that follows the log; @after: so many later. */
+    std::vector<uint8_t> noop(uint64_t after = 0) {
         auto end = log->end();
         std::vector<uint64_t> buf(512);
         harp_builder b{};
         harp_build_begin(&b, buf.data(), 4096, HARP_REC_NOOP);
         EXPECT_EQ(harp_build_finish(&b), 0);
-        harp_rec_seal(static_cast<harp_rec_hdr *>(b.buf), end.top.value() + 1, end.view.value(),
-                      id.lineage.value(), 1, end.crc);
+        harp_rec_seal(static_cast<harp_rec_hdr *>(b.buf), end.top.value() + 1 + after,
+                      end.view.value(), id.lineage.value(), 1, end.crc);
         const auto *p = static_cast<const uint8_t *>(b.buf);
         return {p, p + b.len};
     }
@@ -269,6 +270,22 @@ TEST_F(witness_log_test, a_full_log_refuses_and_keeps_what_it_has) {
     header.wm = top;
     ASSERT_TRUE(log->store_header(header).ok());
     EXPECT_EQ(reopen("boot-1")->inspect().walked.top, top);
+}
+
+TEST_F(witness_log_test, records_that_do_not_follow_are_refused) {
+    ASSERT_TRUE(log->restart_at(index_t(1), {}).ok());
+    adopt(6, 0, 0);
+    append(3);
+    for (uint64_t gap : {1, 7}) {
+        auto r = noop(gap);
+        auto refused = log->append(r.data(), r.size(), witness_log::raise_wm::yes);
+        ASSERT_FALSE(refused.ok());
+        EXPECT_EQ(refused.error().code, EINVAL);
+    }
+    EXPECT_EQ(log->end().top, index_t(4));
+    auto found = reopen("boot-1")->inspect();
+    EXPECT_EQ(found.walked.top, index_t(4));
+    EXPECT_EQ(found.header.wm, index_t(4)) << "or the log is taken for lost";
 }
 
 TEST_F(witness_log_test, records_are_read_back_whole) {

@@ -10,6 +10,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstring>
+#include <fcntl.h>
 #include <filesystem>
 #include <gtest/gtest.h>
 #include <poll.h>
@@ -64,6 +65,8 @@ struct rec_message {
     harp_wire_hdr h{};
     harp_wire_rec body{};
     std::vector<uint8_t> records;
+    uint64_t last = 0; /* of the records */
+    uint32_t crc = 0;  /* of that one */
 
     std::vector<uint8_t> bytes() const {
         std::vector<uint8_t> out(sizeof(h) + sizeof(body));
@@ -136,13 +139,19 @@ protected:
         });
         return found != nullptr && found->ok;
     }
-    object_report report() const {
+    /* What the object says when it is asked now; an empty one if it does not answer. */
+    object_report report() {
+        const size_t asked = events_.size();
         object_report last;
-        for (const auto &e : events_) {
-            if (const auto *marks = std::get_if<watermarks>(&e)) {
-                last = marks->report;
+        wait([&] {
+            witness_->poll();
+            for (size_t i = asked; i < events_.size() && !last.inc; i++) {
+                const auto *marks = std::get_if<watermarks>(&events_[i]);
+                last = marks != nullptr ? marks->report : last;
             }
-        }
+            return static_cast<bool>(last.inc);
+        });
+        EXPECT_EQ(last.inc, own_inc);
         return last;
     }
     bool adopt() {
@@ -168,17 +177,29 @@ protected:
         return p;
     }
 
-    /* A REC of one record that follows what HELLO told. */
-    rec_message next_record() {
+    /* A REC of @count records, each with @data bytes in it, that follow what HELLO told. */
+    rec_message next_record(uint32_t count = 1, uint32_t data = 0) {
         rec_message m;
-        std::vector<uint64_t> buf(512);
-        harp_builder b{};
-        harp_build_begin(&b, buf.data(), 4096, HARP_REC_NOOP);
-        EXPECT_EQ(harp_build_finish(&b), 0);
-        harp_rec_seal(static_cast<harp_rec_hdr *>(b.buf), le64_to_cpu(hello_.top) + 1,
-                      view_.view.value(), view_.lineage.value(), 1, le32_to_cpu(hello_.crc_of_top));
-        const auto *p = static_cast<const uint8_t *>(b.buf);
-        m.records.assign(p, p + b.len);
+        m.last = le64_to_cpu(hello_.top);
+        m.crc = le32_to_cpu(hello_.crc_of_top);
+        std::vector<uint64_t> buf((data + HARP_REC_OVERHEAD_MAX) / 8);
+        for (uint32_t i = 0; i < count; i++) {
+            harp_builder b{};
+            harp_build_begin(&b, buf.data(), data + HARP_REC_OVERHEAD_MAX,
+                             data != 0 ? HARP_REC_WRITE : HARP_REC_NOOP);
+            if (data != 0) {
+                void *bytes = nullptr;
+                harp_build_inode(&b, HARP_ROLE_OBJECT, 16)->mode = cpu_to_le32(S_IFREG);
+                harp_build_data(&b, 0, data, &bytes);
+                memset(bytes, 'x', data);
+            }
+            EXPECT_EQ(harp_build_finish(&b), 0);
+            auto *hdr = static_cast<harp_rec_hdr *>(b.buf);
+            harp_rec_seal(hdr, ++m.last, view_.view.value(), view_.lineage.value(), 1, m.crc);
+            m.crc = le32_to_cpu(hdr->crc);
+            const auto *p = static_cast<const uint8_t *>(b.buf);
+            m.records.insert(m.records.end(), p, p + b.len);
+        }
         m.h.type = HARP_WIRE_REC;
         memcpy(m.h.group, config_.id.group.data(), config_.id.group.size());
         m.h.lineage = cpu_to_le64(config_.id.lineage.value());
@@ -188,11 +209,17 @@ protected:
         m.h.sender = slot_b.value();
         m.body.prev_index = hello_.top;
         m.body.prev_view = hello_.view_of_top;
-        m.body.nrec = cpu_to_le32(1);
+        m.body.nrec = cpu_to_le32(count);
         m.body.t = cpu_to_le64(12345);
         m.body.flags = cpu_to_le32(HARP_REC_F_SERVING);
         m.seal();
         return m;
+    }
+    /* What is made next follows @m. */
+    void follow(const rec_message &m) {
+        hello_.top = cpu_to_le64(m.last);
+        hello_.view_of_top = m.h.view;
+        hello_.crc_of_top = cpu_to_le32(m.crc);
     }
     /* Also those of the link before, whose thread has ended and whose events are posted. */
     void forget_events() {
@@ -237,16 +264,17 @@ protected:
         EXPECT_EQ(memcmp(&hello_, &before, sizeof(before)), 0);
         takes_a_record(again);
     }
-    void takes_a_record(primary_end &p) {
-        auto m = next_record().bytes();
-        ASSERT_TRUE(p.say(m.data(), m.size()));
-        const uint64_t want = le64_to_cpu(hello_.top) + 1;
+    void takes_a_record(primary_end &p, uint32_t data = 0) {
+        rec_message m = next_record(1, data);
+        auto bytes = m.bytes();
+        ASSERT_TRUE(p.say(bytes.data(), bytes.size()));
         harp_wire_ack ack{};
         do {
             ASSERT_TRUE(p.hear(HARP_WIRE_ACK, ack));
-        } while (le64_to_cpu(ack.n) < want);
-        EXPECT_EQ(le64_to_cpu(ack.n), want);
+        } while (le64_to_cpu(ack.n) < m.last);
+        EXPECT_EQ(le64_to_cpu(ack.n), m.last);
         EXPECT_EQ(le64_to_cpu(ack.t), 12345u);
+        follow(m);
     }
 
     std::string path_;
@@ -294,45 +322,51 @@ TEST_F(witness_link, a_link_replaced_before_the_view_is_never_greeted) {
     EXPECT_EQ(recv(first.fd.get(), &byte, 1, 0), 0);
 }
 
-/* A disk that stalls, from now on and until it is told to go on; but not the whole test. */
+/*
+ * A disk that stalls, from now on and until it is told to go on; but not the whole test.
+ * The witness's threads may still be in it when the test has ended.
+ */
 class stalled_disk {
 public:
     enum class at { records, headers, sync };
 
     explicit stalled_disk(at what) {
         if (what == at::sync) {
-            test_disk::on_fdatasync = [this](int) {
-                wait();
+            test_disk::on_fdatasync = [s = state_](int) {
+                s->wait();
                 return 0;
             };
             return;
         }
-        test_disk::before_pwrite = [this, what](int, off_t off) {
+        test_disk::before_pwrite = [s = state_, what](int, off_t off) {
             if ((off < static_cast<off_t>(HARP_REGION_RING_OFF)) == (what == at::headers)) {
-                wait();
+                s->wait();
             }
         };
     }
     ~stalled_disk() { go_on(); }
 
     void go_on() {
-        std::lock_guard lock(mutex_);
-        over_ = true;
-        changed_.notify_all();
+        std::lock_guard lock(state_->mutex);
+        state_->over = true;
+        state_->changed.notify_all();
     }
-    bool is_waited_for() const { return waiting_; }
+    bool is_waited_for() const { return state_->waiting; }
 
 private:
-    void wait() {
-        std::unique_lock lock(mutex_);
-        waiting_ = waiting_ || !over_;
-        changed_.wait_for(lock, 5s, [this] { return over_; });
-    }
+    struct state {
+        void wait() {
+            std::unique_lock lock(mutex);
+            waiting = waiting || !over;
+            changed.wait_for(lock, 5s, [this] { return over; });
+        }
 
-    std::mutex mutex_;
-    std::condition_variable changed_;
-    bool over_ = false;
-    std::atomic<bool> waiting_{false};
+        std::mutex mutex;
+        std::condition_variable changed;
+        bool over = false;
+        std::atomic<bool> waiting{false};
+    };
+    std::shared_ptr<state> state_ = std::make_shared<state>();
 };
 
 class witness_disk : public witness_link {
@@ -382,6 +416,38 @@ TEST_P(witness_stalls, a_disk_that_stalls_holds_neither_promises_nor_the_loop) {
     EXPECT_TRUE(wait([&] { return witness_->log().fsynced() == index_t(2); }));
 }
 
+/* Records are accepted ahead of the writer: also behind one that then has no room. */
+TEST_F(witness_disk, a_full_log_takes_nothing_behind_what_did_not_fit) {
+    primary_end p = greeted();
+    while (witness_->log().room() > HARP_WIRE_BATCH_MAX) {
+        ASSERT_NO_FATAL_FAILURE(takes_a_record(p, HARP_DATA_MAX));
+    }
+    const index_t held = witness_->log().end().top + 1;
+    stalled_disk disk(stalled_disk::at::records);
+    auto accepted = [&](const rec_message &m) {
+        auto bytes = m.bytes();
+        harp_wire_ack ack{};
+        ASSERT_TRUE(p.say(bytes.data(), bytes.size()) && p.hear(HARP_WIRE_ACK, ack));
+        follow(m);
+    };
+    accepted(next_record());
+    ASSERT_TRUE(wait([&] { return disk.is_waited_for(); }));
+    auto large = next_record(2, HARP_DATA_MAX);
+    ASSERT_GT(large.records.size(), witness_->log().room());
+    accepted(large);
+    accepted(next_record());
+    disk.go_on();
+    ASSERT_TRUE(run(cmd_fence{view_t(9), slot_b})) << "behind all of them";
+    EXPECT_EQ(witness_->log().end().top, held);
+    EXPECT_EQ(report().log.top, held);
+    witness_.reset();
+    auto after = cluster::witness_log::open(path_, 0, config_.id, config_.boot);
+    ASSERT_TRUE(after.ok());
+    auto found = (*after)->inspect();
+    EXPECT_EQ(found.walked.top, held);
+    EXPECT_EQ(found.header.wm, held) << "or the next process calls the log lost";
+}
+
 /* The kernel tells of a lost write once; the next fdatasync succeeds. */
 TEST_F(witness_disk, a_sync_that_failed_ends_the_log) {
     primary_end p = greeted();
@@ -394,11 +460,7 @@ TEST_F(witness_disk, a_sync_that_failed_ends_the_log) {
         return -1;
     };
     takes_a_record(p);
-    auto told = [this] {
-        witness_->poll();
-        return !report().intact;
-    };
-    ASSERT_TRUE(wait(told));
+    ASSERT_TRUE(wait([this] { return !report().intact; }));
     EXPECT_EQ(report().current_role, role::none);
     EXPECT_EQ(report().free_bytes, 0u) << "no backup for another view";
     EXPECT_EQ(witness_->log().fsynced(), index_t(0));
