@@ -288,13 +288,16 @@ result<void> witness_log::fail_for_good(const failure &why) {
             return why_failed_;
         }
         why_failed_ = why;
+        if (why.code == ENOSPC) {
+            why_failed_.code = EIO; /* a thin volume's; append()'s own leaves a whole log */
+        }
         failed_ = true;
         header_.complete = false;
     }
     for (int copy = 0; copy < 2; copy++) {
         (void)write_header();
     }
-    return why;
+    return why_failed_;
 }
 
 result<void> witness_log::write(const void *data, size_t len, uint64_t at) {

@@ -59,7 +59,8 @@ public:
 
     /*
      * Whole records that follow the top, checked by the caller with the codec. @raise: the
-     * header's wm too, as a backup's (N2); store_header() then finds it said.
+     * header's wm too, as a backup's (N2); store_header() then finds it said. ENOSPC, and
+     * only from here: it is full, and keeps what it has.
      */
     enum class raise_wm : bool { no, yes };
     result<void> append(const uint8_t *bytes, size_t len, raise_wm raise = raise_wm::no);

@@ -448,15 +448,20 @@ TEST_F(witness_disk, a_full_log_takes_nothing_behind_what_did_not_fit) {
     EXPECT_EQ(found.header.wm, held) << "or the next process calls the log lost";
 }
 
+class witness_sync_fails : public witness_disk, public testing::WithParamInterface<int> {};
+
+/* A thin volume has no room for what its file had reserved. */
+INSTANTIATE_TEST_SUITE_P(disk, witness_sync_fails, testing::Values(EIO, ENOSPC));
+
 /* The kernel tells of a lost write once; the next fdatasync succeeds. */
-TEST_F(witness_disk, a_sync_that_failed_ends_the_log) {
+TEST_P(witness_sync_fails, it_ends_the_log) {
     primary_end p = greeted();
     std::atomic<int> failed = 0;
-    test_disk::on_fdatasync = [&failed](int) {
+    test_disk::on_fdatasync = [this, &failed](int) {
         if (failed++ != 0) {
             return 0;
         }
-        errno = EIO;
+        errno = GetParam();
         return -1;
     };
     takes_a_record(p);
