@@ -613,10 +613,8 @@ void witness::sync_main() {
     std::unique_lock lock(sync_mutex_);
     while (!stop_) {
         sync_wake_.wait_for(lock, sync_interval);
-        if (!log_->dirty()) {
-            continue;
-        }
-        auto upto = log_->sync();
+        /* Told also when nothing is new: the view may have ended since (finding 18). */
+        auto upto = log_->dirty() ? log_->sync() : result<index_t>(log_->fsynced());
         std::lock_guard object_lock(object_mutex_);
         if (upto) {
             object_.set_lb(log_->fsynced()); /* a cut may have come between */

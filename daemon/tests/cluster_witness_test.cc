@@ -448,6 +448,21 @@ TEST_F(witness_disk, a_full_log_takes_nothing_behind_what_did_not_fit) {
     EXPECT_EQ(found.header.wm, held) << "or the next process calls the log lost";
 }
 
+/* Nothing is written any more that a sync would be for. */
+TEST_F(witness_link, a_view_that_ends_after_the_last_sync_leaves_a_log_a_power_cut_does_not_spoil) {
+    primary_end p = greeted();
+    takes_a_record(p);
+    ASSERT_TRUE(wait([&] { return report().lb == index_t(2) && !witness_->log().dirty(); }));
+    auto unsynced = [this] {
+        unique_fd fd(open(path_.c_str(), O_RDONLY | O_CLOEXEC));
+        auto h = cluster::read_witness_header(fd.get(), config_.size);
+        return h && h->header.unsynced;
+    };
+    EXPECT_TRUE(unsynced()) << "while the view goes on";
+    ASSERT_TRUE(run(cmd_fence{view_t(9), slot_b}));
+    EXPECT_TRUE(wait([&] { return !unsynced(); }));
+}
+
 class witness_sync_fails : public witness_disk, public testing::WithParamInterface<int> {};
 
 /* A thin volume has no room for what its file had reserved. */
