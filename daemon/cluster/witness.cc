@@ -187,9 +187,9 @@ void witness::execute(kernel_command command) {
         if (waiting_) {
             greet_when_backup(waiting_);
         }
-        loop_.post([this, alive = alive_] {
+        loop_.post([this, alive = alive_, want = wanted()] {
             if (*alive) {
-                start_fill();
+                start_fill(want);
             }
         });
     });
@@ -515,16 +515,14 @@ void witness::link_main(const std::shared_ptr<link> &l) {
 
 /* ---- filling up while adopting (V6) ---- */
 
-void witness::start_fill() {
-    if (filling_) {
-        return;
-    }
-    std::optional<log_source> want;
-    {
-        std::lock_guard lock(object_mutex_);
-        want = object_.wants();
-    }
-    if (!want) {
+/* Not asked for in the loop: whoever keeps the object may wait for a disk. */
+std::optional<log_source> witness::wanted() {
+    std::lock_guard lock(object_mutex_);
+    return object_.wants();
+}
+
+void witness::start_fill(const std::optional<log_source> &want) {
+    if (filling_ || !want) {
         return;
     }
     filling_ = true;
@@ -556,8 +554,7 @@ void witness::fill_some(std::shared_ptr<fill_state> f) {
     auto whole = f->whole();
     bool more = false;
     if (whole && *whole == 0 && !f->eof && boottime_now() < f->until) {
-        std::lock_guard lock(object_mutex_);
-        more = object_.wants().has_value();
+        more = wanted().has_value();
     } else {
         auto taken = whole && *whole != 0
                              ? take_filled(*f, *whole)
@@ -572,10 +569,10 @@ void witness::fill_some(std::shared_ptr<fill_state> f) {
         writer_->run([this, f] { fill_some(f); });
         return;
     }
-    loop_.post([this, alive = alive_] {
+    loop_.post([this, alive = alive_, want = wanted()] {
         if (*alive) {
             filling_ = false;
-            start_fill();
+            start_fill(want);
         }
     });
 }

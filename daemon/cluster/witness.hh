@@ -77,7 +77,8 @@ private:
     void send_hello(const std::shared_ptr<link> &l);
     void send_ack(const std::shared_ptr<link> &l, const vsr::link_ack &ack);
     void link_failed(const std::shared_ptr<link> &l, const std::string &why);
-    void start_fill();
+    std::optional<vsr::log_source> wanted();
+    void start_fill(const std::optional<vsr::log_source> &want);
     void fill_some(std::shared_ptr<fill_state> f);
     result<index_t> take_filled(fill_state &f, size_t len);
     void sync_main();

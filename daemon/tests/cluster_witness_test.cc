@@ -448,6 +448,26 @@ TEST_F(witness_disk, a_full_log_takes_nothing_behind_what_did_not_fit) {
     EXPECT_EQ(found.header.wm, held) << "or the next process calls the log lost";
 }
 
+/* The object is kept by whoever waits for the disk: the writer, or the sync thread. */
+TEST_F(witness_disk, a_command_that_waits_for_the_disk_does_not_hold_the_loop) {
+    stalled_disk disk(stalled_disk::at::sync);
+    ask(cmd_fence{view_.view, slot_b}); /* after each command the loop looks what to fetch */
+    start what;
+    what.record = view_;
+    what.donor = slot_b;
+    token_t adopted = ask(cmd_adopt{what, {}, index_t(1)});
+    const auto end = boottime_now() + 10s;
+    while (!disk.is_waited_for() && boottime_now() < end) {
+        std::this_thread::yield();
+    }
+    ASSERT_TRUE(disk.is_waited_for());
+    const auto begin = boottime_now();
+    forget_events();
+    EXPECT_LT(boottime_now() - begin, 1s);
+    disk.go_on();
+    EXPECT_TRUE(done(adopted));
+}
+
 /* Nothing is written any more that a sync would be for. */
 TEST_F(witness_link, a_view_that_ends_after_the_last_sync_leaves_a_log_a_power_cut_does_not_spoil) {
     primary_end p = greeted();
