@@ -370,7 +370,8 @@ class Client:
     """harp-client at work on c, watched through its progress file."""
 
     PROGRESS = "/run/harp-client.progress"
-    RECORD = "/run/harp-client.record"
+    # Seen in a group's mount namespace, too, which has a /run of its own.
+    RECORD = "/var/tmp/harp-client.record"
 
     def __init__(self, lab: Lab, args: str, node: str = "c") -> None:
         self.lab = lab
