@@ -11,6 +11,7 @@ import errno
 import itertools
 import os
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from one import Ktap, Member, Rig, Skip, libc, same_copies
@@ -111,16 +112,33 @@ def data(rig: Rig, member: Member) -> str:
     return f"{size >> 10} KiB written, {left >> 10} KiB left"
 
 
-def names(rig: Rig, member: Member) -> str:
-    """What is no data takes blocks as well."""
-    before, made, folder = reserves(rig), 0, rig.p.mnt / f"names{member.slot}"
-    with Full(rig, member, room=3 * MIB):
-        folder.mkdir()
+def until_full(rig: Rig, what: Iterator[str], make: Callable[[str], None]) -> int:
+    """Until one is refused first thing after all was applied; how many were made.
+
+    What is not applied yet is charged with more than it will take, so a refusal before that
+    does not mean that the next one is refused, too.
+    """
+    made, since = 0, 1
+    for name in what:
         try:
-            for made in range(1500):
-                os.symlink("x" * 900, folder / f"{made:0100}")
+            make(name)
+            made, since = made + 1, since + 1
         except OSError as error:
             assert error.errno == errno.ENOSPC, error
+            if not since:
+                return made
+            since, top = 0, rig.harp.get(rig.group, 0)["top"]
+            rig.harp.wait(rig.group, 0, lambda s, t=top: min(s["ap"], s["peer_ap"]) >= t)
+    raise AssertionError(f"{made} were made, and nothing is full")
+
+
+def names(rig: Rig, member: Member) -> str:
+    """What is no data takes blocks as well."""
+    before, folder = reserves(rig), rig.p.mnt / f"names{member.slot}"
+    with Full(rig, member, room=3 * MIB):
+        folder.mkdir()
+        made = until_full(rig, (f"{n:0100}" for n in range(1500)),
+                          lambda name: os.symlink("x" * 900, folder / name))
         assert 100 < made < 1499, made
         refused(lambda: (folder / "directory").mkdir())
         rig.settle()
