@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Logs in outline, and what a coordinator decides from AGREEs (V4, V5). */
+#include "linux/harp_limits.h"
 #include "vsr/decide.hh"
 
 #include <gtest/gtest.h>
@@ -386,6 +387,32 @@ TEST(vsr_decide, a_witness_without_room_is_no_backup) {
     auto in = input({vote_of(b_slot, 4, log_of(50, {{4, 1}})), vote_of(w_slot, 0, {})});
     in.space_min = 1ULL << 40;
     EXPECT_FALSE(decide(in).ok());
+}
+
+/* It has the log already: what it has room for is all that the group can still write. */
+TEST(vsr_decide, a_witness_that_stands_in_goes_on_until_its_log_is_full) {
+    auto log = log_of(50, {{4, 1}, {8, 40}});
+    auto p = vote_of(p_slot, 8, log, p_slot, w_slot);
+    auto w = vote_of(w_slot, 8, log_of(48, {{4, 1}, {8, 40}}), p_slot, w_slot);
+    auto decided = [&] {
+        auto in = input({p, w});
+        in.space_min = 1ULL << 30;
+        return decide(in);
+    };
+    w.what.free_bytes = HARP_REC_OVERHEAD_MAX + HARP_WIRE_BATCH_MAX;
+    auto d = decided();
+    ASSERT_TRUE(d.ok()) << d.error().text;
+    EXPECT_EQ(d->record.backup.slot, w_slot);
+    w.what.free_bytes--;
+    ASSERT_FALSE(decided().ok()) << "not even for what one message may bring";
+    EXPECT_EQ(decided().error().text, "whisky: has no room for a log");
+    w.what.free_bytes++;
+    w.what.intact = false;
+    EXPECT_FALSE(decided().ok()) << "it would have to take the whole log";
+    w.what.intact = true;
+    w.what.formed = view_t(4);
+    w.what.view = record_of(4, p_slot, w_slot);
+    EXPECT_FALSE(decided().ok()) << "of an earlier view";
 }
 
 TEST(vsr_decide, a_backup_whose_region_is_smaller_than_the_primarys_is_passed_over) {

@@ -56,7 +56,7 @@ struct config {
     slot_t self;
     timings times;
     uint64_t lag_limit = 1024; /* records; rule V5, when another view can form */
-    uint64_t space_min = 0;    /* bytes W needs to be taken as backup */
+    uint64_t space_min = 0;    /* bytes W needs to be newly taken as backup */
     /*
      * false: a data member that restarted, or would have to give records up or
      * fetch them to be primary, stays out of views and says so. true: V5 in full.

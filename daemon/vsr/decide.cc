@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 #include "vsr/decide.hh"
 
+#include "linux/harp_limits.h"
 #include "linux/harp_wire.h"
 #include "util/text.hh"
 
@@ -194,6 +195,18 @@ struct choice {
         return true;
     }
 
+    /*
+     * One that stood in when F was formed has the whole log, but for the tail that was
+     * never acknowledged: it goes on while there is room for the VIEW record and a message.
+     */
+    bool has_room(const vote &witness) const {
+        const bool stands_in = whole(in, witness.what) &&
+                               formed_of(in, witness.what) == formed_of(in, donor.what);
+        const uint64_t message = HARP_REC_OVERHEAD_MAX + HARP_WIRE_BATCH_MAX;
+        return witness.what.free_bytes >=
+               (stands_in ? std::min(in.space_min, message) : in.space_min);
+    }
+
     std::optional<slot_t> pick_primary() {
         for (slot_t slot : primary_order(in)) {
             const vote *v = vote_of(in, slot);
@@ -212,7 +225,7 @@ struct choice {
                 (who(in, v.member).is_data() ? data : witness) = &v;
             }
         }
-        bool witness_fits = witness && witness->what.free_bytes >= in.space_min;
+        bool witness_fits = witness && has_room(*witness);
         bool data_fits = data && eligible(*data, false);
         if (auto why = data_fits ? ring_too_small(in, *data, primary) : ""; !why.empty()) {
             refuse(*data, why);

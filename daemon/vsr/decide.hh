@@ -26,7 +26,7 @@ struct decide_input {
     /* The data member that just failed as backup though it agreed: last choice. */
     std::optional<slot_t> avoid_backup;
     uint64_t lag_limit = 0;
-    uint64_t space_min = 0;
+    uint64_t space_min = 0; /* of a witness that is to take the whole log */
     bool allow_return = false;
     broken_rule broken = broken_rule::none;
 };
