@@ -507,13 +507,19 @@ static void check_content(const struct names *names, const char *dir, unsigned l
 	atomic_fetch_add(&bytes, len);
 }
 
-/* A new file, open; also when an earlier sending of the request made it. */
+/*
+ * A new file, open; also when an earlier sending of the request made it. An exclusive
+ * CREATE of NFSv3 sets no mode: a client does that next, if it is told of success.
+ */
 static int create(const char *name)
 {
 	int fd = open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
 
-	if (fd < 0 && repetition(EEXIST, name, NULL))
+	if (fd < 0 && repetition(EEXIST, name, NULL)) {
 		fd = open(name, O_RDWR | O_CLOEXEC);
+		if (fd >= 0 && fchmod(fd, 0640))
+			fail(errno, "chmod %s", name);
+	}
 	if (fd < 0)
 		fail(errno, "create %s", name);
 	return fd;
