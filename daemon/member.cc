@@ -193,17 +193,7 @@ void group_member::carry_out() {
         for (const auto &m : out.messages) {
             send(m);
         }
-        if (out.link) {
-            set_link(*out.link);
-        }
-        for (auto &k : out.kernel) {
-            const auto *adopt = std::get_if<cmd_adopt>(&k.body);
-            if (adopt != nullptr && adopt->what.record.primary.slot != self_) {
-                /* Parked operations may hold records that are to be cut (G3). */
-                give_up("another member is to be primary");
-            }
-            backend_.replica->execute(std::move(k));
-        }
+        ask_replica(out);
         for (const auto &s : out.service) {
             if (const auto *on = std::get_if<service_serve>(&s)) {
                 serve(on->view);
@@ -225,6 +215,24 @@ void group_member::carry_out() {
     arm();
     if (dissolve_when_started_ && core_->state() != member_state::starting) {
         dissolve(std::exchange(dissolve_when_started_, nullptr));
+    }
+}
+
+/* A new link before the commands, which may need it; its end after them: LEAVE goes over it. */
+void group_member::ask_replica(output &out) {
+    if (out.link && *out.link) {
+        set_link(*out.link);
+    }
+    for (auto &k : out.kernel) {
+        const auto *adopt = std::get_if<cmd_adopt>(&k.body);
+        if (adopt != nullptr && adopt->what.record.primary.slot != self_) {
+            /* Parked operations may hold records that are to be cut (G3). */
+            give_up("another member is to be primary");
+        }
+        backend_.replica->execute(std::move(k));
+    }
+    if (out.link && !*out.link) {
+        set_link(std::nullopt);
     }
 }
 

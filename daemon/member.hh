@@ -74,6 +74,7 @@ private:
 
     result<void> begin();
     void carry_out();
+    void ask_replica(vsr::output &out);
     void send(const vsr::outgoing &out);
     void tell_clients();
     void persist(vsr::disk_write write);

@@ -15,12 +15,15 @@ namespace fs = std::filesystem;
 using namespace std::chrono_literals;
 using namespace vsr;
 
-/* Serves in view 4, whatever it is told. */
+/* Serves in view 4, whatever it is told; some of that is noted. */
 class serving_replica final : public knl::replica {
 public:
-    serving_replica(const disk_state &disk, const knl::replica_facts &facts) : facts_(facts) {
+    serving_replica(const disk_state &disk, const knl::replica_facts &facts,
+                    std::vector<std::string> &told)
+        : facts_(facts), told_(told) {
         report_.inc = disk.inc;
-        report_.fence = report_.formed = report_.view = view_t(4);
+        report_.fence = report_.view = view_t(4);
+        report_.formed = disk.formed;
         report_.view_of_formed = disk.view;
         report_.current_role = role::primary;
         report_.complete = report_.intact = report_.serving = true;
@@ -28,16 +31,21 @@ public:
         report_.log = {index_t(1), {}, index_t(1), {{view_t(4), index_t(1)}}};
     }
     object_report found() override { return report_; }
-    void execute(kernel_command) override {}
+    void execute(kernel_command c) override {
+        if (std::holds_alternative<cmd_leave>(c.body)) {
+            told_.emplace_back("leave");
+        }
+    }
     void touch() override {}
     void poll() override {}
     void give_link(unique_fd, link_wanted) override {}
-    void drop_link() override {}
+    void drop_link() override { told_.emplace_back("drop link"); }
     knl::replica_facts facts() const override { return facts_; }
     void destroy(std::function<void(result<void>)> done) override { done({}); }
 
 private:
     const knl::replica_facts &facts_;
+    std::vector<std::string> &told_;
     object_report report_;
 };
 
@@ -127,6 +135,10 @@ protected:
     }
     /* An earlier harpd's group goes on: it serves, and its service is started. */
     void start() {
+        make();
+        ASSERT_TRUE(wait([this] { return log_.starts > 0; }));
+    }
+    void make() {
         ASSERT_TRUE(cluster::state_file(dir_ + "/g").store(disk_).ok());
         auto control = cluster::control_channel::make(
                 loop_, {"127.0.6.1"}, static_cast<uint16_t>(20000 + getpid() % 12000),
@@ -141,14 +153,13 @@ protected:
         env.make_backend = [this](const backend_request &r) -> result<backend> {
             hooks_ = r.hooks;
             backend b;
-            b.replica = std::make_unique<serving_replica>(r.disk, facts_);
+            b.replica = std::make_unique<serving_replica>(r.disk, facts_, told_);
             b.service = std::make_unique<scripted_service>(*r.events, log_);
             return b;
         };
         auto m = group_member::make(std::move(env), group_, slot_t(0));
         ASSERT_TRUE(m.ok()) << m.error().text;
         member_ = std::move(*m);
-        ASSERT_TRUE(wait([this] { return log_.starts > 0; }));
     }
     bool wait(const std::function<bool()> &done) {
         auto end = boottime_now() + 10s;
@@ -168,6 +179,7 @@ protected:
     loop loop_;
     service_log log_;
     knl::replica_facts facts_;
+    std::vector<std::string> told_; /* its kernel */
     knl::replica::hooks hooks_;
     std::unique_ptr<cluster::control_channel> control_;
     std::unique_ptr<group_member> member_;
@@ -196,7 +208,7 @@ TEST_F(member_service, what_did_not_stop_is_stopped_again) {
 
 TEST_F(member_service, its_status_says_what_its_kernel_may_have_died_of) {
     start();
-    watermarks marks{serving_replica(disk_, facts_).found(), {}, {}, false};
+    watermarks marks{serving_replica(disk_, facts_, told_).found(), {}, {}, false};
     facts_.suspects_from = 41;
     facts_.suspects = 3;
     hooks_.event(marks);
@@ -213,7 +225,7 @@ TEST_F(member_service, its_status_says_what_its_kernel_may_have_died_of) {
 TEST_F(member_service, its_status_says_whose_disk_holds_operations_up) {
     start();
     EXPECT_EQ(member_->status()["disks"], "");
-    watermarks full{serving_replica(disk_, facts_).found(), {}, {}, false};
+    watermarks full{serving_replica(disk_, facts_, told_).found(), {}, {}, false};
     full.report.log.top = full.report.lb = full.report.ap = full.report.cp = index_t(900);
     facts_.ring_size = facts_.ring_used = 4 << 20;
     facts_.wait_full = 1;
@@ -222,6 +234,17 @@ TEST_F(member_service, its_status_says_whose_disk_holds_operations_up) {
     EXPECT_EQ(member_->status()["disks"],
               "operations wait for the disk of m1: the log is 100 % full, and 600 records of it "
               "are not there yet");
+}
+
+using calls = std::vector<std::string>;
+
+/* The kernel sends LEAVE on the link it has. */
+TEST_F(member_service, a_member_that_leaves_keeps_its_link_until_that_is_told) {
+    start();
+    watermarks later_life;
+    later_life.report.inc = incarnation_t(9);
+    hooks_.event(later_life);
+    EXPECT_EQ(told_, (calls{"leave", "drop link"}));
 }
 
 TEST_F(member_service, a_witness_that_is_nearly_full_is_no_backup) {

@@ -235,6 +235,17 @@ TEST(vsr_scenario, a_primary_that_leaves_hands_over_first) {
     })) << w.violation();
 }
 
+/* LEAVE goes over the link that the same step gives up. */
+TEST(vsr_scenario, a_backup_that_leaves_tells_its_primary) {
+    served w(plain());
+    ASSERT_TRUE(w.brain(slot_b).request(w.local(w.at(slot_b)), want_leave{}).ok());
+    ASSERT_TRUE(w.run_until(w.now() + 3s, [&] {
+        return w.server() == slot_p && w.replica(slot_p).view().backup.slot == slot_w;
+    })) << w.violation();
+    EXPECT_EQ(w.leaves(), 1U);
+    EXPECT_FALSE(w.at(slot_b).link);
+}
+
 TEST(vsr_scenario, a_member_whose_lower_fails_is_replaced_before_its_silence_tells) {
     for (slot_t gone : {slot_p, slot_b}) {
         slot_t stays = gone == slot_p ? slot_b : slot_p;

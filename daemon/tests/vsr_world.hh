@@ -213,7 +213,6 @@ public:
     void start_harpd(slot_t s) {
         node &n = at(s);
         ++n.harpd_life;
-        n.link.reset();
         config cc;
         cc.group = make_group();
         cc.members = make_members();
@@ -500,11 +499,19 @@ private:
         if (out.persist) {
             write_disk(s, *out.persist);
         }
-        for (auto &c : out.kernel) {
-            after(some(100us, 3ms), s, guarded(s, [this, c](node &k) { execute(k, c); }));
-        }
-        if (out.link) {
+        if (out.link && *out.link) {
             n.link = *out.link;
+        }
+        duration_t last{};
+        for (auto &c : out.kernel) {
+            duration_t d = some(100us, 3ms);
+            last = std::max(last, d);
+            after(d, s, guarded(s, [this, c](node &k) { execute(k, c); }));
+        }
+        if (out.link && !*out.link) {
+            after(last, s, guarded(s, [ended = n.link](node &k) {
+                      k.link = k.link == ended ? std::nullopt : k.link;
+                  }));
         }
         for (auto &c : out.service) {
             serve(n, c);
@@ -564,8 +571,9 @@ private:
         }
         bool lease_elsewhere = server().has_value();
         const auto *leave = std::get_if<cmd_leave>(&c.body);
-        bool tells = leave && n.replica->current_role() != role::none &&
-                     n.replica->view().view == leave->view;
+        /* As the kernel does; the witness sends none. */
+        bool tells = leave && n.slot != slot_w && n.replica->current_role() != role::none &&
+                     n.replica->view().view == leave->view && n.link && n.link->view == leave->view;
         n.replica->execute(local(n), c);
         if (tells) {
             tell_leave(n);

@@ -113,7 +113,7 @@ struct output {
     std::vector<outgoing> messages;
     std::optional<disk_write> persist; /* at most one is under way */
     std::vector<kernel_command> kernel;
-    /* Set when the wish changed; the inner optional empty: no link. */
+    /* Set when the wish changed; empty inside: none. New before the commands, ended after. */
     std::optional<std::optional<link_wanted>> link;
     std::vector<service_command> service;
     std::vector<note> notes;
