@@ -430,12 +430,13 @@ cluster::greeting group_member::greet(cluster::greeting_kind kind) const {
 }
 
 void group_member::set_link(const std::optional<link_wanted> &wanted) {
-    if (link_ == wanted) {
+    const bool found = std::exchange(link_found_, false);
+    if (link_ == wanted && !found) {
         return;
     }
     dialler_.reset();
     link_ = wanted;
-    link_given_ = std::exchange(link_found_, false) && wanted;
+    link_given_ = found && wanted;
     if (!wanted) {
         backend_.replica->drop_link();
         return;

@@ -247,6 +247,14 @@ TEST_F(member_service, a_member_that_leaves_keeps_its_link_until_that_is_told) {
     EXPECT_EQ(told_, (calls{"leave", "drop link"}));
 }
 
+TEST_F(member_service, what_an_earlier_harpd_left_of_an_unknown_view_is_left) {
+    disk_.agreed = disk_.formed = view_t(3);
+    disk_.view->view = view_t(3);
+    facts_.link_up = true;
+    make();
+    EXPECT_EQ(told_, (calls{"leave", "drop link"}));
+}
+
 TEST_F(member_service, a_witness_that_is_nearly_full_is_no_backup) {
     EXPECT_EQ(core_config(disk_, group_).space_min, 2u << 20) << "of 32M";
 }

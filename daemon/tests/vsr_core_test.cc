@@ -648,6 +648,39 @@ TEST(vsr_core, a_restarted_harpd_writes_formed_before_its_role_speaks) {
     EXPECT_NE(m.said<started>(slot_p), nullptr);
 }
 
+/*
+ * The kernel takes the role before it has all records, and its header names the view
+ * when they have come: until then the log's last VIEW record is an earlier one.
+ */
+TEST(vsr_core, a_restarted_harpd_goes_on_as_a_backup_that_is_still_being_filled) {
+    disk_state d = settled_disk(slot_b);
+    d.agreed = d.formed = view_t(9);
+    d.view = record_of(9, slot_p, slot_b, 12, 4);
+    object_report r = backup_report();
+    r.fence = r.view = view_t(9);
+    r.intact = false;
+    one m(make_config(slot_b), d, r);
+    EXPECT_EQ(m.c.state(), member_state::backing_up);
+    ASSERT_TRUE(m.link);
+    EXPECT_EQ(*m.link, (link_wanted{slot_p, view_t(9), false}));
+    EXPECT_EQ(m.asked_for<cmd_leave>(), nullptr);
+}
+
+/* Nobody knows who else is in it: the role was taken and is not on disk. */
+TEST(vsr_core, a_restarted_harpd_leaves_a_view_it_has_no_record_of) {
+    object_report r = backup_report();
+    r.fence = r.view = view_t(9);
+    one m(make_config(slot_b), settled_disk(slot_b), r);
+    EXPECT_EQ(m.c.state(), member_state::outside);
+    ASSERT_NE(m.asked_for<cmd_leave>(), nullptr);
+    EXPECT_EQ(m.asked_for<cmd_leave>()->view, view_t(9));
+    r.fence = view_t(12); /* fenced, it is in none */
+    r.current_role = role::none;
+    r.view = {};
+    one fenced(make_config(slot_b), settled_disk(slot_b), r);
+    EXPECT_EQ(fenced.asked_for<cmd_leave>(), nullptr);
+}
+
 TEST(vsr_core, a_restarted_harpd_binds_the_gate_that_is_not_bound) {
     object_report r = settled_report();
     r.current_role = role::primary;

@@ -123,16 +123,26 @@ void core::impl::go_on(const object_report &report) {
         set_phase(phase::holding{now_ + report.hold_left});
         return;
     }
-    /* Our disk had the VIEW record before the object had the role (V6); the log may
-     * have discarded it since. */
-    const auto &known = report.view_of_formed ? report.view_of_formed : disk_.view;
-    bool mine = report.current_role != role::none && report.view >= report.fence && known &&
-                known->view == report.view;
-    if (!mine) {
+    if (report.current_role == role::none || report.view < report.fence) {
+        set_link(std::nullopt);
         set_phase(phase::outside{});
         return;
     }
-    const view_record record = *known;
+    /*
+     * Our disk has the VIEW record since before ACKs could leave (V6); the log may have
+     * discarded it, or, where the kernel still fills up, not have it yet.
+     */
+    const auto names_view = [&](const std::optional<view_record> &r) {
+        return r && r->view == report.view;
+    };
+    if (!names_view(report.view_of_formed) && !names_view(disk_.view)) {
+        ask_kernel(cmd_leave{report.view}); /* it ended within V6, and nothing says who is in it */
+        set_link(std::nullopt);
+        set_phase(phase::outside{});
+        return;
+    }
+    const view_record record = names_view(report.view_of_formed) ? *report.view_of_formed
+                                                                 : *disk_.view;
     next_try_ = now_;
     bool ungated = report.current_role == role::primary && !report.serving && !report.gate_bound;
     if (durable_.formed != record.view || ungated) {
