@@ -142,8 +142,10 @@ result<void> group_member::begin() {
     core_ = std::make_unique<vsr::core>(core_config(disk_, group_), disk_, found, boottime_now());
     const auto &me = group_.members[self_.value()];
     machine_ = me.is_data() ? knl::host_warnings(me.region) : std::vector<std::string>();
-    for (const auto &w : machine_) {
-        log_warning("{}: {}", group_.name, w);
+    for (const auto &list : {machine_, group_.unfit}) {
+        for (const auto &w : list) {
+            log_warning("{}: {}", group_.name, w);
+        }
     }
     tick_ = env_.events->timer([this] {
         core_->tick(boottime_now());

@@ -134,6 +134,7 @@ json group_member::status() const {
                 {"advice", s.advice},
                 {"versions", other_versions()},
                 {"machine", machine_},
+                {"config", group_.unfit},
                 {"members", members},
                 {"refused", counters_of(core_->counts())}};
     out["refused"]["wrong_address"] = foreign_;

@@ -406,7 +406,8 @@ struct node::creation {
 void node::group_create(const std::string &name, text_fn done) {
     auto c = std::make_shared<creation>();
     auto g = load_group(name);
-    auto self = g ? own_slot(*g) : result<slot_t>(g.error());
+    auto fit = g ? g->may_be_made() : result<void>(g.error());
+    auto self = fit ? own_slot(*g) : result<slot_t>(fit.error());
     if (!self) {
         done(self.error());
         return;

@@ -107,15 +107,19 @@ void complaints::add(uint32_t line, std::string text) {
     lines_.emplace_back(line, std::move(text));
 }
 
-failure complaints::to_failure() const {
+std::vector<std::string> complaints::list() const {
     auto sorted = lines_;
     std::stable_sort(sorted.begin(), sorted.end(),
                      [](const auto &a, const auto &b) { return a.first < b.first; });
-    std::string all;
+    std::vector<std::string> out;
     for (const auto &[line, text] : sorted) {
-        all += fmt::format("{}{}:{}: {}", all.empty() ? "" : "\n", file_, line, text);
+        out.push_back(fmt::format("{}:{}: {}", file_, line, text));
     }
-    return fail(EINVAL, all);
+    return out;
+}
+
+failure complaints::to_failure() const {
+    return fail(EINVAL, fmt::format("{}", fmt::join(list(), "\n")));
 }
 
 table_reader::table_reader(const node &n, std::string where, complaints &out)

@@ -49,7 +49,8 @@ public:
     explicit complaints(std::string file) : file_(std::move(file)) {}
     void add(uint32_t line, std::string text);
     bool empty() const noexcept { return lines_.empty(); }
-    /* All of them, sorted by line, one a line. */
+    /* "FILE:LINE: …" each, sorted by line. */
+    std::vector<std::string> list() const;
     failure to_failure() const;
 
 private:

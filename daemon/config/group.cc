@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <charconv>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <set>
 
 namespace harp::config {
@@ -385,8 +386,10 @@ result<group_config> read_group(const document &doc) {
         table_reader s(*svc, "[service]", out);
         read_link(s, g, out);
     }
-    check_lowers(g, out);
-    check_sizes(g, out);
+    complaints differ(doc.file);
+    check_lowers(g, differ);
+    check_sizes(g, differ);
+    g.unfit = differ.list();
     read_nfs(r.subtable("nfs", false), g, out);
     read_exports(r, g, out);
     r.finish();
@@ -412,6 +415,10 @@ result<group_config> load_group(const std::string &path) {
         g->digest = harp_crc32c(0, text->data(), text->size());
     }
     return g;
+}
+
+result<void> group_config::may_be_made() const {
+    return unfit.empty() ? result<void>() : fail(EINVAL, fmt::format("{}", fmt::join(unfit, "\n")));
 }
 
 std::optional<slot_t> group_config::slot_of(const std::string &node) const {

@@ -56,7 +56,10 @@ struct group_config {
     service::config service; /* parent, group, run_dir and the like are filled in later */
     bool mac_given = false;
     uint32_t digest = 0; /* crc32c of the file: members compare it */
+    /* "FILE:LINE: …": of members that differ. A group that was made with it runs. */
+    std::vector<std::string> unfit;
 
+    result<void> may_be_made() const;
     std::optional<slot_t> slot_of(const std::string &node) const;
 };
 

@@ -146,6 +146,9 @@ std::string group_block(const json &g) {
     say("room:", witness_room(g));
     say("replica:", text_of(replica, "trouble"));
     say("beware:", text_of(g, "not_survived"));
+    for (const json &w : g.value("config", json::array())) {
+        say("beware:", w.is_string() ? w.get<std::string>() : "");
+    }
     say("do:", text_of(g, "advice"));
     for (const json &w : g.value("machine", json::array())) {
         say("machine:", w.is_string() ? w.get<std::string>() : "");

@@ -43,6 +43,7 @@ TEST(status, what_is_wrong_is_said_with_what_to_do) {
         "versions":"gamma's harpd speaks another","disks":"operations wait for the disk of beta",
         "suspects":"it was applying record 7 when it ended",
         "machine":["kernel.panic is 0","a virtual machine",5],
+        "config":["g.toml:15: members differ",5],
         "service":{"state":"off","trouble":"nfsd did not start"},
         "log":{"free_bytes":3221225472},
         "members":[{"name":"gamma","kind":"witness","self":true}],
@@ -55,7 +56,8 @@ TEST(status, what_is_wrong_is_said_with_what_to_do) {
           "trouble:     nfsd did not start", "replica:     no replica", "region:      record 9",
           "suspects:    it was applying record 7 when it ended\n",
           "disks:       operations wait for the disk of beta\n", "room:        3.0 GiB left",
-          "beware:      any", "do:          start harpd on beta"}) {
+          "beware:      any\n  beware:      g.toml:15: members differ\n",
+          "do:          start harpd on beta"}) {
         EXPECT_NE(t.find(said), std::string::npos) << said << "\n" << t;
     }
 }

@@ -386,6 +386,27 @@ TEST_F(node_files, a_configuration_of_another_group) {
     says("uuid is not that of the group as it was created");
 }
 
+/* One of an earlier version of harp, say. */
+TEST_F(node_files, a_group_that_would_not_be_made_today_runs_and_is_complained_of) {
+    const std::string lower = "type = \"ext4\" }\nregion = \"mem:4M\"";
+    group_.replace(group_.rfind(lower), lower.size(),
+                   "type = \"ext4\", options = \"discard\" }\nregion = \"mem:8M\"");
+    start();
+    ASSERT_TRUE(wait([&] { return group_status()["state"] == "outside"; }));
+    auto said = group_status()["config"];
+    ASSERT_EQ(said.size(), 2u);
+    EXPECT_NE(said.at(0).get<std::string>().find("g.toml:18: lower: member 'm1' has the options "
+                                                 "'discard', expected those"),
+              std::string::npos)
+            << said.at(0);
+    EXPECT_NE(said.at(1).get<std::string>().find("region: found 'mem:8M'"), std::string::npos);
+    std::optional<result<std::string>> made;
+    node_->group_create("g", [&](const result<std::string> &r) { made = r; });
+    ASSERT_TRUE(made && !*made);
+    EXPECT_EQ(made->error().text,
+              said.at(0).get<std::string>() + "\n" + said.at(1).get<std::string>());
+}
+
 TEST_F(node_files, ports_that_are_others_than_harp_toml_says) {
     auto at = group_.rfind("control_port = ");
     group_.replace(at, group_.find('\n', at) - at, "control_port = 1");
