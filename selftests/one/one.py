@@ -96,13 +96,14 @@ MS_NOATIME = 1024
 
 
 def make_fs(disk: str, kind: str, small: bool = False, block: int = 0) -> None:
-    """The same parameters on every disk of a test."""
+    """The same parameters on every disk of a test; a disk that is discarded first takes
+    this kernel ten times as long."""
     if kind == "ext4":
-        run("mkfs.ext4", "-q", "-F", "-E", "lazy_itable_init=1,lazy_journal_init=1",
+        run("mkfs.ext4", "-q", "-F", "-E", "lazy_itable_init=1,lazy_journal_init=1,nodiscard",
             "-I", "256", *(["-N", "4096"] if small else []),
             *(["-b", str(block)] if block else []), disk)
     elif kind == "xfs":
-        run("mkfs.xfs", "-q", "-f", disk)
+        run("mkfs.xfs", "-q", "-f", "-K", disk)
     else:
         raise ValueError(kind)
 

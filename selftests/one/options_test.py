@@ -99,12 +99,12 @@ class Lower:
     unless: str = ""                # why this kernel may be unable to mount it
 
 
-EXT4 = "mkfs.ext4 -q -F -E lazy_itable_init=1,lazy_journal_init=1 "
+EXT4 = "mkfs.ext4 -q -F -E lazy_itable_init=1,lazy_journal_init=1,nodiscard "
 LOWERS = [
     Lower("tmpfs", "is tmpfs: expected ext4 or xfs", "tmpfs"),
     Lower("an overlay", "is overlay: expected ext4 or xfs", "overlay",
           options="lowerdir=/run/one/lower0,upperdir=/run/one/ovl/up,workdir=/run/one/ovl/work"),
-    Lower("ext3", "ext3 on {0}: expected ext4 or xfs", "ext3", "mkfs.ext3 -q -F {0}"),
+    Lower("ext3", "ext3 on {0}: expected ext4 or xfs", "ext3", "mkfs.ext3 -q -F -E nodiscard {0}"),
     Lower("a folder of an ext4", "not the root of its file system", make=EXT4 + "{0}",
           below="lost+found"),
     Lower("ext4 mounted nobarrier", "mounted nobarrier; needs barriers", make=EXT4 + "{0}",
@@ -115,7 +115,7 @@ LOWERS = [
           make=EXT4 + "-O quota {0}", unless="this kernel has no CONFIG_QUOTA"),
     Lower("ext4 without a journal", "ext4 without a journal", make=EXT4 + "-O ^has_journal {0}"),
     Lower("ext4 with its journal elsewhere", "ext4 with an external journal",
-          make=f"mke2fs -q -F -O journal_dev {{1}} && {EXT4} -J device={{1}} {{0}}"),
+          make=f"mke2fs -q -F -E nodiscard -O journal_dev {{1}} && {EXT4} -J device={{1}} {{0}}"),
     Lower("ext4 with fast_commit", "ext4 with fast_commit; needs it off",
           make=EXT4 + "-O fast_commit {0}"),
     Lower("ext4 with inodes of 128 bytes", "ext4 with 128-byte inodes", make=EXT4 + "-I 128 {0}"),
@@ -124,13 +124,13 @@ LOWERS = [
     Lower("ext4 with encrypt", "ext4 with encrypt", make=EXT4 + "-O encrypt {0}",
           unless="this kernel has no CONFIG_FS_ENCRYPTION"),
     Lower("XFS of format version 4", "XFS of format version 4", "xfs",
-          "mkfs.xfs -q -f -m crc=0 {0}"),
+          "mkfs.xfs -q -f -K -m crc=0 {0}"),
     Lower("XFS with quotas", "xfs on {0}: with quotas; needs them off", "xfs",
-          "mkfs.xfs -q -f {0}", "uqnoenforce", unless="this kernel has no CONFIG_XFS_QUOTA"),
+          "mkfs.xfs -q -f -K {0}", "uqnoenforce", unless="this kernel has no CONFIG_XFS_QUOTA"),
     Lower("XFS with its log elsewhere", "XFS with an external log", "xfs",
-          "mkfs.xfs -q -f -l logdev={1},size=64m {0}", "logdev={1}"),
+          "mkfs.xfs -q -f -K -l logdev={1},size=64m {0}", "logdev={1}"),
     Lower("XFS with a realtime device", "XFS with a realtime device", "xfs",
-          "mkfs.xfs -q -f -r rtdev={1} {0}", "rtdev={1}",
+          "mkfs.xfs -q -f -K -r rtdev={1} {0}", "rtdev={1}",
           unless="this kernel has no CONFIG_XFS_RT"),
 ]
 
