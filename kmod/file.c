@@ -10,6 +10,7 @@
 #include <linux/slab.h>
 #include <linux/splice.h>
 #include <linux/uio.h>
+#include "lower.h"
 #include "vfs.h"
 
 /**
@@ -142,7 +143,6 @@ static ssize_t harp_read_iter(struct kiocb *iocb, struct iov_iter *to)
 {
 	struct file *file = iocb->ki_filp, *lower;
 	const struct cred *old_cred;
-	struct kiocb kio;
 	ssize_t ret;
 
 	if (iocb->ki_flags & IOCB_NOWAIT)
@@ -152,10 +152,8 @@ static ssize_t harp_read_iter(struct kiocb *iocb, struct iov_iter *to)
 	lower = harp_read_begin(file);
 	if (IS_ERR(lower))
 		return PTR_ERR(lower);
-	init_sync_kiocb(&kio, lower);
-	kio.ki_pos = iocb->ki_pos;
 	old_cred = override_creds(harp_r(file_inode(file))->cred);
-	ret = lower->f_op->read_iter(&kio, to);
+	ret = harp_do_read_iter(lower, to, iocb->ki_pos);
 	revert_creds(old_cred);
 	ret = harp_read_end(file, lower, ret);
 	if (ret > 0)
@@ -174,12 +172,9 @@ static ssize_t harp_splice_read(struct file *file, loff_t *pos, struct pipe_inod
 	lower = harp_read_begin(file);
 	if (IS_ERR(lower))
 		return PTR_ERR(lower);
-	ret = -EINVAL;
-	if (lower->f_op->splice_read) {
-		old_cred = override_creds(harp_r(file_inode(file))->cred);
-		ret = lower->f_op->splice_read(lower, pos, pipe, len, flags);
-		revert_creds(old_cred);
-	}
+	old_cred = override_creds(harp_r(file_inode(file))->cred);
+	ret = harp_do_splice_read(lower, pos, pipe, len, flags);
+	revert_creds(old_cred);
 	return harp_read_end(file, lower, ret);
 }
 
@@ -198,13 +193,9 @@ static int harp_mmap(struct file *file, struct vm_area_struct *vma)
 	lower = harp_read_begin(file);
 	if (IS_ERR(lower))
 		return PTR_ERR(lower);
-	err = -ENODEV;
-	if (lower->f_op->mmap) {
-		vma_set_file(vma, lower);
-		old_cred = override_creds(harp_r(file_inode(file))->cred);
-		err = call_mmap(lower, vma);
-		revert_creds(old_cred);
-	}
+	old_cred = override_creds(harp_r(file_inode(file))->cred);
+	err = harp_do_mmap(lower, vma);
+	revert_creds(old_cred);
 	fput(lower);
 	return err;
 }
@@ -219,7 +210,7 @@ static loff_t harp_seek_data(struct file *file, loff_t offset, int whence)
 	if (IS_ERR(lower))
 		return PTR_ERR(lower);
 	old_cred = override_creds(harp_r(file_inode(file))->cred);
-	ret = vfs_llseek(lower, offset, whence);
+	ret = harp_do_llseek(lower, offset, whence);
 	revert_creds(old_cred);
 	ret = harp_read_end(file, lower, ret);
 	return ret < 0 ? ret : vfs_setpos(file, ret, file_inode(file)->i_sb->s_maxbytes);

@@ -10,7 +10,9 @@
 
 #include <linux/blkdev.h>
 #include <linux/falloc.h>
+#include <linux/mm.h>
 #include <linux/statfs.h>
+#include <linux/uio.h>
 #include "compat/lower_vfs.h"
 
 #define HARP_XATTR_FID		"trusted.harp.fid"
@@ -117,12 +119,30 @@ static inline int harp_do_setattr(struct vfsmount *mnt, struct dentry *dentry,
 	return err;
 }
 
-static inline ssize_t harp_do_getxattr(struct dentry *dentry, const char *name, void *value,
-				       size_t size)
+/* What is ours: no security module is asked. */
+static inline ssize_t harp_do_getxattr_raw(struct dentry *dentry, const char *name, void *value,
+					   size_t size)
 {
 	ssize_t len = __vfs_getxattr(dentry, d_inode(dentry), name, value, size);
 
+	pr_debug("getxattr_raw(%pd2, %s) = %zi\n", dentry, name, len);
+	return len;
+}
+
+static inline ssize_t harp_do_getxattr(struct vfsmount *mnt, struct dentry *dentry,
+				       const char *name, void *value, size_t size)
+{
+	ssize_t len = vfs_getxattr(harp_lower_idmap(mnt), dentry, name, value, size);
+
 	pr_debug("getxattr(%pd2, %s) = %zi\n", dentry, name, len);
+	return len;
+}
+
+static inline ssize_t harp_do_listxattr(struct dentry *dentry, char *list, size_t size)
+{
+	ssize_t len = vfs_listxattr(dentry, list, size);
+
+	pr_debug("listxattr(%pd2, %zu) = %zi\n", dentry, size, len);
 	return len;
 }
 
@@ -142,6 +162,15 @@ static inline int harp_do_removexattr(struct vfsmount *mnt, struct dentry *dentr
 
 	pr_debug("removexattr(%pd2, %s) = %i\n", dentry, name, err);
 	return err;
+}
+
+/* NULL when there is none. */
+static inline struct posix_acl *harp_do_get_acl(struct dentry *dentry, int type)
+{
+	struct posix_acl *acl = get_inode_acl(d_inode(dentry), type);
+
+	pr_debug("get_acl(%pd2, %#x) = %i\n", dentry, type, PTR_ERR_OR_ZERO(acl));
+	return acl;
 }
 
 /* @acl: NULL removes it. */
@@ -170,6 +199,61 @@ static inline ssize_t harp_do_read(struct file *file, void *buf, size_t len, lof
 
 	pr_debug("read(%pD2, %zu, %lld) = %zi\n", file, len, pos, n);
 	return n;
+}
+
+/* To where the reader wants it, from @pos on. */
+static inline ssize_t harp_do_read_iter(struct file *file, struct iov_iter *to, loff_t pos)
+{
+	struct kiocb kio;
+	ssize_t n;
+
+	init_sync_kiocb(&kio, file);
+	kio.ki_pos = pos;
+	n = file->f_op->read_iter(&kio, to);
+	pr_debug("read_iter(%pD2, %lld) = %zi\n", file, pos, n);
+	return n;
+}
+
+/* The lower's pages themselves go into @pipe. */
+static inline ssize_t harp_do_splice_read(struct file *file, loff_t *pos,
+					  struct pipe_inode_info *pipe, size_t len,
+					  unsigned int flags)
+{
+	ssize_t n = -EINVAL;
+
+	if (file->f_op->splice_read)
+		n = file->f_op->splice_read(file, pos, pipe, len, flags);
+	pr_debug("splice_read(%pD2, %zu) = %zi\n", file, len, n);
+	return n;
+}
+
+/* @vma becomes one of @file. */
+static inline int harp_do_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	int err = -ENODEV;
+
+	if (file->f_op->mmap) {
+		vma_set_file(vma, file);
+		err = call_mmap(file, vma);
+	}
+	pr_debug("mmap(%pD2) = %i\n", file, err);
+	return err;
+}
+
+static inline loff_t harp_do_llseek(struct file *file, loff_t offset, int whence)
+{
+	loff_t at = vfs_llseek(file, offset, whence);
+
+	pr_debug("llseek(%pD2, %lld, %i) = %lld\n", file, offset, whence, at);
+	return at;
+}
+
+static inline const char *harp_do_get_link(struct dentry *dentry, struct delayed_call *done)
+{
+	const char *link = vfs_get_link(dentry, done);
+
+	pr_debug("get_link(%pd2) = %i\n", dentry, PTR_ERR_OR_ZERO(link));
+	return link;
 }
 
 static inline ssize_t harp_do_write(struct file *file, const void *buf, size_t len, loff_t pos)

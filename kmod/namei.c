@@ -12,6 +12,7 @@
 #include <linux/posix_acl.h>
 #include <linux/posix_acl_xattr.h>
 #include <linux/slab.h>
+#include "lower.h"
 #include "vfs.h"
 
 /* ----------------------------------------------------------------------- dentry */
@@ -713,7 +714,7 @@ static const char *harp_get_link(struct dentry *dentry, struct inode *inode,
 	if (IS_ERR(node))
 		return ERR_CAST(node);
 	old_cred = override_creds(r->cred);
-	link = vfs_get_link(node->lower, done);
+	link = harp_do_get_link(node->lower, done);
 	revert_creds(old_cred);
 	if (IS_ERR(link))
 		return ERR_PTR(harp_lower_error(r, PTR_ERR(link), "readlink"));

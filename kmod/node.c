@@ -243,7 +243,7 @@ void harp_node_clean(struct harp_node *n)
 int harp_fid_read(struct dentry *lower, u64 *fid)
 {
 	__le64 v;
-	ssize_t len = harp_do_getxattr(lower, HARP_XATTR_FID, &v, sizeof(v));
+	ssize_t len = harp_do_getxattr_raw(lower, HARP_XATTR_FID, &v, sizeof(v));
 
 	if (len < 0)
 		return len;

@@ -11,6 +11,7 @@
 #include <linux/slab.h>
 #include <linux/statfs.h>
 #include <linux/xattr.h>
+#include "lower.h"
 #include "vfs.h"
 
 #define HARP_XFS_SYMLINK_MAX	1023
@@ -171,7 +172,7 @@ static int harp_statfs(struct dentry *dentry, struct kstatfs *st)
 
 	err = primary ? harp_enter(r) : 0;
 	if (!err)
-		err = vfs_statfs(&r->lower_root, st);
+		err = harp_do_statfs(&r->lower_root, st);
 	if (err)
 		return err;
 	harp_space_free(r, &bytes, &inodes);

@@ -11,6 +11,7 @@
 #include <linux/posix_acl_xattr.h>
 #include <linux/slab.h>
 #include <linux/xattr.h>
+#include "lower.h"
 #include "vfs.h"
 
 /* An entry of ext4's xattr block besides name and value, rounded up. */
@@ -32,7 +33,7 @@ static ssize_t harp_lower_getxattr(struct inode *inode, const char *name, void *
 	if (IS_ERR(node))
 		return PTR_ERR(node);
 	old_cred = override_creds(harp_r(inode)->cred);
-	ret = vfs_getxattr(&nop_mnt_idmap, node->lower, name, value, size);
+	ret = harp_do_getxattr(harp_r(inode)->lower_root.mnt, node->lower, name, value, size);
 	revert_creds(old_cred);
 	return ret < 0 ? harp_lower_error(harp_r(inode), ret, "getxattr") : ret;
 }
@@ -64,10 +65,11 @@ static ssize_t harp_lower_listxattr(struct inode *inode, char **list)
 	if (IS_ERR(node))
 		return PTR_ERR(node);
 	old_cred = override_creds(harp_r(inode)->cred);
-	len = vfs_listxattr(node->lower, NULL, 0);
+	len = harp_do_listxattr(node->lower, NULL, 0);
 	if (len > 0) {
 		*list = kvmalloc(XATTR_LIST_MAX, GFP_KERNEL);
-		len = *list ? vfs_listxattr(node->lower, *list, XATTR_LIST_MAX) : -ENOMEM;
+		len = *list ? harp_do_listxattr(node->lower, *list, XATTR_LIST_MAX) :
+			      -ENOMEM;
 	}
 	revert_creds(old_cred);
 	return len < 0 ? harp_lower_error(harp_r(inode), len, "listxattr") : len;
@@ -276,7 +278,7 @@ struct posix_acl *harp_get_acl(struct inode *inode, int type, bool rcu)
 	if (IS_ERR(node))
 		return ERR_CAST(node);
 	old_cred = override_creds(harp_r(inode)->cred);
-	acl = get_inode_acl(d_inode(node->lower), type);
+	acl = harp_do_get_acl(node->lower, type);
 	revert_creds(old_cred);
 	if (IS_ERR(acl))
 		return ERR_PTR(harp_lower_error(harp_r(inode), PTR_ERR(acl), "get ACL"));

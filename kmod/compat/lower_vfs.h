@@ -14,6 +14,7 @@
 #include <linux/posix_acl_xattr.h>
 #include <linux/slab.h>
 #include <linux/xattr.h>
+#include "vfs_ops.h"
 
 #ifdef HARP_HAVE_LOWER_MNT_IDMAP
 typedef struct mnt_idmap *harp_lower_idmap_t;
