@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from typing import Callable
 
-from one import Ktap, Member, Rig, asked, asked_kinds, harpnl, same_copies
+from one import Ktap, Member, Rig, asked, asked_kinds, harpnl, parked, same_copies
 
 FIFREEZE, FITHAW = 0xc0045877, 0xc0045878
 PERIOD = 5.0            # seconds between passes that nothing asks for: HARP_SYNC_PERIOD
@@ -67,16 +67,6 @@ class Load(threading.Thread):
             assert not self.error, self.error
             assert time.monotonic() < end, f"load stands still at {self.done}"
             self.ended.wait(0.02)
-
-
-def parked(*threads: threading.Thread, timeout: float = 30) -> None:
-    """Until all of them wait in the module: nothing else waits as TASK_IDLE."""
-    end = time.monotonic() + timeout
-    for thread in threads:
-        stat = Path(f"/proc/self/task/{thread.native_id}/stat")
-        while (state := stat.read_text().rpartition(")")[2].split()[0]) != "I":
-            assert time.monotonic() < end, f"not parked, but in state {state}"
-            time.sleep(0.01)
 
 
 def cut(rig: Rig) -> str:

@@ -14,6 +14,8 @@ import os
 import stat
 import subprocess
 import sys
+import threading
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Callable, Iterator, Sequence, TypeVar
@@ -79,6 +81,25 @@ def libc(name: str, *args: Any) -> int:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number))
     return int(result)
+
+
+def task_state(thread: threading.Thread) -> str:
+    """The letter that proc(5) has for it; X when it has ended."""
+    try:
+        stat_line = Path(f"/proc/self/task/{thread.native_id}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return "X"
+    return stat_line.rpartition(")")[2].split()[0]
+
+
+def parked(*threads: threading.Thread, timeout: float = 30) -> None:
+    """Until all of them wait in the module: nothing else waits as TASK_IDLE."""
+    end = time.monotonic() + timeout
+    for thread in threads:
+        while (state := task_state(thread)) != "I":
+            assert state != "X", "not parked, but has ended"
+            assert time.monotonic() < end, f"not parked, but in state {state}"
+            time.sleep(0.01)
 
 
 def mount(source: str | Path, target: str | Path, kind: str, options: str = "",
