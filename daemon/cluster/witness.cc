@@ -64,6 +64,7 @@ struct witness::link {
     std::atomic<size_t> unwritten{0};
     std::mutex room_mutex;
     std::condition_variable room;
+    std::atomic<bool> up{false}; /* something was heard */
     std::atomic<bool> over{false};
 };
 
@@ -140,6 +141,12 @@ witness::~witness() {
     *alive_ = false;
     stop_ = true;
     end_link();
+    {
+        std::lock_guard lock(link_thread_mutex_);
+        if (link_thread_.joinable()) {
+            link_thread_.join(); /* it gives the writer work */
+        }
+    }
     writer_.reset();
     sync_wake_.notify_all();
     sync_thread_.join();
@@ -221,17 +228,14 @@ void witness::poll() {
 
 /* ---- the record link ---- */
 
+/* Its thread is not waited for here: it may wait for the object, behind a disk. */
 void witness::end_link() {
     if (link_) {
         link_->over = true;
         shutdown(link_->fd.get(), SHUT_RDWR);
         link_->room.notify_all();
+        link_.reset();
     }
-    if (link_thread_.joinable()) {
-        link_thread_.join();
-    }
-    link_.reset();
-    link_up_ = false;
 }
 
 void witness::drop_link() {
@@ -245,14 +249,28 @@ void witness::give_link(unique_fd socket, link_wanted which) {
     link_->which = which;
     timeval limit{2, 0};
     setsockopt(link_->fd.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
-    link_thread_ = std::thread([this, l = link_] { link_main(l); });
+    /* Behind what is still being written, so that HELLO names the real top. */
+    writer_->run([this, l = link_] {
+        start_link(l);
+        greet_when_backup(l);
+    });
+}
+
+/* One thread at a time reads records. Writer thread. */
+void witness::start_link(const std::shared_ptr<link> &l) {
+    std::lock_guard lock(link_thread_mutex_);
+    if (l->over) {
+        return;
+    }
+    if (link_thread_.joinable()) {
+        link_thread_.join();
+    }
+    link_thread_ = std::thread([this, l] { link_main(l); });
     pthread_setname_np(link_thread_.native_handle(), "harp-link");
     /* Promises must not wait for other work on this machine (finding 14). */
     struct sched_param param {};
     param.sched_priority = 1;
     (void)pthread_setschedparam(link_thread_.native_handle(), SCHED_FIFO, &param);
-    /* Behind what is still being written, so that HELLO names the real top. */
-    writer_->run([this, l = link_] { greet_when_backup(l); });
 }
 
 /*
@@ -277,7 +295,6 @@ void witness::link_failed(const std::shared_ptr<link> &l, const std::string &why
         return;
     }
     shutdown(l->fd.get(), SHUT_RDWR);
-    link_up_ = false;
     post_event(link_changed{l->which.peer, l->which.view, false, why});
 }
 
@@ -461,7 +478,7 @@ const char *witness::take_message(const std::shared_ptr<link> &l, const harp_wir
     }
     switch (h.type) {
     case HARP_WIRE_REC:
-        if (!link_up_.exchange(true)) {
+        if (!l->up.exchange(true)) {
             post_event(link_changed{l->which.peer, l->which.view, true, ""});
         }
         return take_records(l, h, body);
@@ -629,7 +646,7 @@ knl::replica_facts witness::facts() const {
     f.ring_used = log_->used();
     f.ring_size = log_->size() - HARP_REGION_RING_OFF;
     f.refused = refused_;
-    f.link_up = link_up_;
+    f.link_up = link_ && link_->up && !link_->over;
     return f;
 }
 

@@ -65,6 +65,7 @@ private:
     /* Takes the object's events to the loop. object_mutex_ is held. */
     void flush_events_locked();
     void end_link();
+    void start_link(const std::shared_ptr<link> &l);
     void link_main(const std::shared_ptr<link> &l);
     const char *take_message(const std::shared_ptr<link> &l, const harp_wire_hdr &h,
                              const uint8_t *body);
@@ -94,11 +95,11 @@ private:
     vsr::object object_;
     incarnation_t inc_;
     std::shared_ptr<link> link_;
+    std::mutex link_thread_mutex_; /* of the writer, and of the end of all */
     std::thread link_thread_;
     std::shared_ptr<link> waiting_; /* writer thread: HELLO is due when the view is entered */
     bool filling_ = false;          /* loop thread */
     std::atomic<uint64_t> refused_{0};
-    std::atomic<bool> link_up_{false};
     std::atomic<bool> touched_{false}; /* by harpd, not told to the object yet */
     std::atomic<bool> stop_{false};
     std::mutex sync_mutex_;

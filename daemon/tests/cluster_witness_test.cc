@@ -13,7 +13,9 @@
 #include <fcntl.h>
 #include <filesystem>
 #include <gtest/gtest.h>
+#include <linux/sockios.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <thread>
 #include <unistd.h>
@@ -352,6 +354,13 @@ public:
         state_->changed.notify_all();
     }
     bool is_waited_for() const { return state_->waiting; }
+    /* Waits for that, without a turn of the loop. */
+    bool reached() const {
+        for (auto end = boottime_now() + 10s; !is_waited_for() && boottime_now() < end;) {
+            std::this_thread::yield();
+        }
+        return is_waited_for();
+    }
 
 private:
     struct state {
@@ -456,16 +465,39 @@ TEST_F(witness_disk, a_command_that_waits_for_the_disk_does_not_hold_the_loop) {
     what.record = view_;
     what.donor = slot_b;
     token_t adopted = ask(cmd_adopt{what, {}, index_t(1)});
-    const auto end = boottime_now() + 10s;
-    while (!disk.is_waited_for() && boottime_now() < end) {
-        std::this_thread::yield();
-    }
-    ASSERT_TRUE(disk.is_waited_for());
+    ASSERT_TRUE(disk.reached());
     const auto begin = boottime_now();
     forget_events();
     EXPECT_LT(boottime_now() - begin, 1s);
     disk.go_on();
     EXPECT_TRUE(done(adopted));
+}
+
+/* Its thread has taken a message, and waits for the object. */
+TEST_F(witness_disk, a_link_that_waits_for_the_disk_ends_without_holding_the_loop) {
+    primary_end p = greeted();
+    ASSERT_TRUE(run(cmd_fence{view_t(9), slot_b}));
+    stalled_disk disk(stalled_disk::at::sync);
+    view_.view = view_t(9);
+    view_.s = index_t(1);
+    view_.view_of_s = view_t(5);
+    start what;
+    what.record = view_;
+    what.donor = slot_b;
+    what.reach = {index_t(1), {}, index_t(1), {{view_t(5), index_t(1)}}};
+    ask(cmd_adopt{what, {index_t(1), view_t(5)}, index_t(1)});
+    ASSERT_TRUE(disk.reached());
+    auto bytes = next_record().bytes();
+    ASSERT_TRUE(p.say(bytes.data(), bytes.size()));
+    int unread = 1;
+    for (auto end = boottime_now() + 10s; unread != 0 && boottime_now() < end;) {
+        ASSERT_EQ(ioctl(p.fd.get(), SIOCOUTQ, &unread), 0);
+    }
+    ASSERT_EQ(unread, 0);
+    const auto begin = boottime_now();
+    witness_->drop_link();
+    give_link();
+    EXPECT_LT(boottime_now() - begin, 1s);
 }
 
 /* Nothing is written any more that a sync would be for. */
