@@ -22,10 +22,10 @@ def view_unchanged(group: Group, view: int, server: str = "a") -> None:
                         f"nothing had to change")
 
 
-def stays_out(group: Group, node: str, server: str) -> None:
-    """A member whose kernel restarted says that it stays out and who serves,
-    and has its log whole: that memory outlived the kernel. Who serves says
-    what that means."""
+def stays_out(group: Group, node: str, server: str, whole: bool = True) -> None:
+    """A member that restarted says that it stays out and who serves, and has
+    its log whole, for that memory outlived the kernel; or says that it has not.
+    Who serves says what that means."""
     wait_for(f"{node} to stay out of the group (last said: "
              f"{group.status(node)})",
              lambda: group.status(node).get("state") == "stays out", 60, 1)
@@ -34,8 +34,10 @@ def stays_out(group: Group, node: str, server: str) -> None:
     said = group.status(node)
     if said["state"] != "stays out" or said["serving"]:
         raise LabFailed(f"{node} did not stay out: {said}")
-    if not said["log"]["intact"] or not said["headline"].endswith("is whole"):
-        raise LabFailed(f"the log of {node} did not survive: {said}")
+    words = "is whole" if whole else "is not whole"
+    if said["log"]["intact"] != whole or not said["headline"].endswith(words):
+        raise LabFailed(f"the log of {node} should be said to be such that it "
+                        f"{words}: {said}")
     wait_for(f"{server} to say that {node} stays out", lambda: group.status(
         server).get("not_survived", "").startswith(f"{node} stays out"), 30)
 

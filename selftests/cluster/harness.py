@@ -25,7 +25,8 @@ from ktap import eprint
 SRC = Path(__file__).resolve().parents[2]
 LAB = SRC / "scripts" / "lab"
 GROUP = "demo"
-SERVICE = "10.77.0.100"
+SERVICE = "10.77.0.100/24"
+SERVICE_V6 = "fd77::100/64"
 SERVICE_MAC = "02:68:61:72:70:01"
 MOUNT = "/mnt/share"
 STATE_DIR = "/var/lib/harp"
@@ -59,7 +60,7 @@ addresses = ["10.77.0.3", "10.78.0.3"]
 log_size = "128M"
 
 [service]
-addresses = ["{service}/24"]
+addresses = {addresses}
 mac = "{mac}"
 parent = "eth0"
 
@@ -176,6 +177,8 @@ class Settings:
     promise_ms: int = 1500
     detect_ms: int = 1500
     version: str = "3"
+    # Of the group; the client mounts by the first.
+    addresses: tuple[str, ...] = (SERVICE,)
 
 
 class Group:
@@ -192,11 +195,10 @@ class Group:
 
     def prepare(self) -> None:
         """All that a group is made of: its file, fresh disks, harpd."""
-        text = GROUP_TOML.format(
-            group=GROUP, service=SERVICE, mac=SERVICE_MAC,
-            **{k: v for k, v in dataclasses.asdict(self.settings).items()
-               if k != "version"})
-        self.config = text
+        self.config = GROUP_TOML.format(
+            group=GROUP, mac=SERVICE_MAC,
+            **{**dataclasses.asdict(self.settings),
+               "addresses": json.dumps(self.settings.addresses)})
 
         def prepare(node: str) -> None:
             self.configure(node)
@@ -334,15 +336,17 @@ class Group:
                         f"(last said: {self.status(node)})", probe, timeout)
 
     def mount(self, node: str = "c") -> None:
-        v = self.settings.version
-        options = f"vers={v},proto=tcp,hard,timeo=50,retrans=2,sec=sys"
-        if v == "3":
-            options += ",nolock,mountproto=tcp"
+        version = self.settings.version
+        host = self.settings.addresses[0].partition("/")[0]
+        proto, path = "tcp", "/"
+        if ":" in host:
+            proto, host = "tcp6", f"[{host}]"
+        options = f"vers={version},proto={proto},hard,timeo=50,retrans=2,sec=sys"
+        if version == "3":
+            options += f",nolock,mountproto={proto}"
+            path = f"/srv/{GROUP}"
         self.lab.run(node, f"mkdir -p {MOUNT}; umount -f -l {MOUNT} "
-                     f"2>/dev/null; mount -t nfs -o {options} {SERVICE}:/ "
-                     f"{MOUNT}" if v != "3" else
-                     f"mkdir -p {MOUNT}; umount -f -l {MOUNT} 2>/dev/null; "
-                     f"mount -t nfs -o {options} {SERVICE}:/srv/{GROUP} "
+                     f"2>/dev/null; mount -t nfs -o {options} {host}:{path} "
                      f"{MOUNT}", timeout=120)
 
     def client_on_lower(self, node: str, *args: str) -> dict[str, Any]:
