@@ -358,7 +358,7 @@ def ip_batch(lines: list[str], node: str = "") -> None:
 
 def set_up() -> None:
     WORK.mkdir(parents=True, exist_ok=True)
-    run("mkfs.ext4", "-q", "-F", DISK)
+    run("mkfs.ext4", "-q", "-F", "-E", "nodiscard", DISK)
     nodes = {name: machines.Node(name, host)
              for name, host in (("n1", 1), ("n2", 2), ("c1", 10))}
     lab = machines.Lab("service", WORK, WORK, 2, "", nodes)
