@@ -136,7 +136,7 @@ def data(rig: Rig, member: Member) -> str:
 def names(rig: Rig, member: Member) -> str:
     """What is no data takes blocks as well."""
     before, folder = reserves(rig), rig.p.mnt / f"names{member.slot}"
-    with Full(rig, member, room=3 * MIB):
+    with Full(rig, member, room=2 * MIB):
         folder.mkdir()
         made = until_full(rig, (f"{n:0100}" for n in range(1500)),
                           lambda name: os.symlink("x" * 900, folder / name))
