@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import io
+import json
 import sys
 import unittest
+import unittest.mock
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from typing import Any
@@ -92,6 +94,77 @@ class TimelineTest(unittest.TestCase):
                         {k: v for k, v in WHOLE.items() if k != "detected"}):
             with self.assertRaisesRegex(demo.LabFailed, "not tell of: detected"):
                 demo.timeline(Group(**seconds), Clocks(), PANIC, [OUTAGE])
+
+
+COPIED = {"errors": 0, "files": 5000, "bytes": 1 << 27, "worst_gap_ms": 3900,
+          "repeated": 2, "gaps": [OUTAGE]}
+
+
+class LastLineTest(unittest.TestCase):
+    """Whatever becomes of it, the last line is JSON."""
+
+    def run_demo(self, copied: Any, *args: str, down: Any = None
+                 ) -> tuple[int, dict[str, Any], str]:
+        """Exit status, the last line and what was said on stderr; @copied is what
+        the part with the machines returns or, an exception, raises."""
+        parts = {"prepare": None, "check_trees": None, "copy_through_a_panic": copied,
+                 "wait_for": None}
+        with contextlib.ExitStack() as stack:
+            for name, value in parts.items():
+                stack.enter_context(unittest.mock.patch.object(
+                    demo, name, side_effect=[value]))
+            lab = stack.enter_context(unittest.mock.patch.object(demo, "Lab"))
+            lab.return_value.down.side_effect = [down]
+            stack.enter_context(unittest.mock.patch.object(sys, "argv", ["demo", *args]))
+            said = stack.enter_context(contextlib.redirect_stdout(io.StringIO()))
+            complaint = stack.enter_context(contextlib.redirect_stderr(io.StringIO()))
+            status = demo.main()
+            self.assertEqual(lab.return_value.down.called, "--keep" not in args)
+        return status, json.loads(said.getvalue().splitlines()[-1]), complaint.getvalue()
+
+    GOOD = {"client_errors": 0, "files": 5000, "bytes": 1 << 27, "outage_ms": 3900,
+            "repeated": 2, "view_before": 4, "view_after": 9}
+
+    def test_all_is_well(self) -> None:
+        status, line, said = self.run_demo(self.GOOD)
+        self.assertEqual((status, said), (0, ""))
+        self.assertEqual(line, {**self.GOOD, "tree_equal": True})
+
+    def test_any_exception_is_a_failure_with_its_line(self) -> None:
+        for error in (demo.LabFailed("no a"), demo.LabError(""), KeyError("gaps"),
+                      ValueError("not a number"), json.JSONDecodeError("x", "", 0),
+                      OSError("full"), AssertionError(), KeyboardInterrupt(),
+                      SystemExit(0)):
+            with self.subTest(error=error):
+                status, line, said = self.run_demo(error)
+                self.assertEqual(status, 1)
+                self.assertFalse(line["tree_equal"])
+                self.assertIn(f"demo: {str(error) if str(error) == 'no a' else repr(error)}\n",
+                              said)
+
+    def test_a_promise_not_kept_is_a_failure(self) -> None:
+        status, line, said = self.run_demo({**self.GOOD, "client_errors": 3}, "--keep")
+        self.assertEqual((status, said), (1, "demo: the client saw 3 errors\n"))
+        self.assertTrue(line["tree_equal"])
+
+    def test_machines_that_do_not_end_are_a_failure(self) -> None:
+        status, _, said = self.run_demo(self.GOOD, down=demo.LabFailed("no end"))
+        self.assertEqual((status, said), (1, "demo: no end\n"))
+
+    def test_the_line_has_what_the_client_counted(self) -> None:
+        class Machines:
+            """Lab and group: nothing happens there."""
+            def __getattr__(self, name: str) -> Any:
+                return lambda *_, **__: 4 if name == "wait_serving" else "7"
+
+        client = unittest.mock.Mock()
+        client.return_value.result.return_value = COPIED
+        with unittest.mock.patch.multiple(demo, Client=client, Clocks=unittest.mock.Mock(),
+                                          timeline=unittest.mock.Mock(return_value=[])), \
+                unittest.mock.patch.object(demo, "print_timeline"), \
+                contextlib.redirect_stdout(io.StringIO()):
+            line = demo.copy_through_a_panic(Machines(), Machines())
+        self.assertEqual((line["repeated"], line["outage_ms"]), (2, 3900))
 
 
 if __name__ == "__main__":
