@@ -2,10 +2,17 @@
 # shellcheck shell=bash
 # Bash completion for harpctl.
 
+# In the status as JSON names of groups are indented by six blanks, of members by ten.
 _harpctl_groups()
 {
 	harpctl status --json 2>/dev/null |
 		sed -n 's/^      "name": "\([a-z0-9-]*\)",\?$/\1/p'
+}
+
+_harpctl_members()
+{
+	harpctl status "$1" --json 2>/dev/null |
+		sed -n 's/^          "name": "\([a-z0-9-]*\)",\?$/\1/p'
 }
 
 _harpctl_files()
@@ -16,33 +23,64 @@ _harpctl_files()
 	done
 }
 
-_harpctl()
+# What may stand at the cursor, after the words given, options and their values left out.
+_harpctl_words()
 {
-	local cur=${COMP_WORDS[COMP_CWORD]} words='' i command='' sub=''
-	for ((i = 1; i < COMP_CWORD; i++)); do
-		case ${COMP_WORDS[i]} in
-		-*) ;;
-		group | status | switchover | sync | log) command=${COMP_WORDS[i]} ;;
-		create | delete | show) sub=${COMP_WORDS[i]} ;;
+	case $1 in
+	'') echo 'group status switchover sync log --bus --help --version' ;;
+	group)
+		case $2,$# in
+		,1) echo 'create delete --help' ;;
+		create,2) _harpctl_files && echo --config ;;
+		delete,2) _harpctl_groups && echo --force ;;
+		create,*) echo --config ;;
+		delete,*) echo --force ;;
 		esac
-	done
-	case $command,$sub in
-	,) words='group status switchover sync log --bus --help --version' ;;
-	group,) words='create delete --help' ;;
-	group,create) words="$(_harpctl_files) --config" ;;
-	group,delete) words="$(_harpctl_groups) --force" ;;
-	status,) words="$(_harpctl_groups) --json" ;;
-	switchover, | sync,) words=$(_harpctl_groups) ;;
-	log,) words='show --help' ;;
-	log,show)
-		words="$(_harpctl_groups) --from --count --json --state"
-		if [[ $cur == /* ]]; then
-			mapfile -t COMPREPLY < <(compgen -f -- "$cur")
-			return
-		fi
+		;;
+	status)
+		(($# > 1)) || _harpctl_groups
+		echo --json
+		;;
+	switchover)
+		case $# in
+		1) _harpctl_groups ;;
+		2) _harpctl_members "$2" ;;
+		esac
+		;;
+	sync) (($# > 1)) || _harpctl_groups ;;
+	log)
+		case $2,$# in
+		,1) echo 'show --help' ;;
+		show,2) _harpctl_groups && echo '--from --count -n --json --state' ;;
+		show,*) echo '--from --count -n --json --state' ;;
+		esac
 		;;
 	esac
-	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
+}
+
+_harpctl()
+{
+	local cur=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
+	local i
+	local -a said=()
+
+	for ((i = 1; i < COMP_CWORD; i++)); do
+		case ${COMP_WORDS[i]} in
+		--bus | --config | --from | --count | -n | --state) ((i++)) ;;
+		-*) ;;
+		*) said+=("${COMP_WORDS[i]}") ;;
+		esac
+	done
+	COMPREPLY=()
+	if ((i > COMP_CWORD)); then
+		# The value of an option.
+		[[ $before == --config || $before == --state ]] &&
+			mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+	elif [[ ${said[*]} == 'log show' && $cur == */* ]]; then
+		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+	else
+		mapfile -t COMPREPLY < <(compgen -W "$(_harpctl_words "${said[@]}")" -- "$cur")
+	fi
 }
 
 complete -F _harpctl harpctl
