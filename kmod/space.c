@@ -136,10 +136,11 @@ static bool harp_space_fits(u64 free, u64 pending, u64 cost)
 	return free > pending && free - pending >= cost;
 }
 
-static int harp_space_check_own(struct harp_replica *r, u64 cost, u64 top)
+/* The sample is of a moment before now, so TOP is asked for after it. */
+static int harp_space_check_own(struct harp_replica *r, u64 cost)
 {
 	struct harp_space *s = &harp_lower(r)->space;
-	u64 bytes, inodes, at, at_cost;
+	u64 bytes, inodes, at, at_cost, top;
 	bool released;
 
 	spin_lock(&s->lock);
@@ -149,6 +150,7 @@ static int harp_space_check_own(struct harp_replica *r, u64 cost, u64 top)
 	at_cost = s->at_cost;
 	released = s->released;
 	spin_unlock(&s->lock);
+	top = harp_log_top(r->log);
 	if (released || !harp_space_fits(bytes, harp_log_cost(r->log, top) - at_cost, cost))
 		return -ENOSPC;
 	if ((cost & HARP_COST_INODE) && !harp_space_fits(inodes, top - at + HARP_RESERVE_INODES, 1))
@@ -157,15 +159,17 @@ static int harp_space_check_own(struct harp_replica *r, u64 cost, u64 top)
 }
 
 /* The peer's report is as of its AP. A witness reports no bound (~0). */
-static int harp_space_check_peer(struct harp_replica *r, u64 cost, u64 top)
+static int harp_space_check_peer(struct harp_replica *r, u64 cost)
 {
-	u64 bytes, inodes, ap;
+	u64 bytes, inodes, ap, top;
 
 	spin_lock(&r->lock);
 	bytes = r->peer_free_bytes;
 	inodes = r->peer_free_inodes;
-	ap = min(r->peer_ap, top);
+	ap = r->peer_ap;
 	spin_unlock(&r->lock);
+	top = harp_log_top(r->log);
+	ap = min(ap, top);
 	if (bytes != U64_MAX &&
 	    !harp_space_fits(bytes, harp_log_cost(r->log, top) - harp_log_cost(r->log, ap), cost))
 		return -ENOSPC;
@@ -187,10 +191,7 @@ static int harp_space_check_peer(struct harp_replica *r, u64 cost, u64 top)
  */
 bool harp_space_holds(struct harp_replica *r, u64 cost)
 {
-	u64 top = harp_log_top(r->log);
-
-	return !cost || (!harp_space_check_own(r, cost, top) &&
-			 !harp_space_check_peer(r, cost, top));
+	return !cost || (!harp_space_check_own(r, cost) && !harp_space_check_peer(r, cost));
 }
 
 /**
@@ -204,22 +205,16 @@ bool harp_space_holds(struct harp_replica *r, u64 cost)
 int harp_space_check(struct harp_replica *r, u64 cost)
 {
 	struct harp_lower *lw = harp_lower(r);
-	u64 top;
 
 	if (!cost)
 		return 0;
 	if (harp_space_stale(lw) && harp_space_sample(lw))
 		return -ENOSPC;
-	top = harp_log_top(r->log);
-	if (harp_space_check_own(r, cost, top)) {
-		/* An old sample says less than there is. */
-		if (harp_space_sample(lw))
-			return -ENOSPC;
-		top = harp_log_top(r->log);
-		if (harp_space_check_own(r, cost, top))
-			return -ENOSPC;
-	}
-	return harp_space_check_peer(r, cost, top);
+	/* An old sample says less than there is. */
+	if (harp_space_check_own(r, cost) &&
+	    (harp_space_sample(lw) || harp_space_check_own(r, cost)))
+		return -ENOSPC;
+	return harp_space_check_peer(r, cost);
 }
 
 /**
