@@ -199,7 +199,7 @@ u64 harp_new_fid(struct harp_replica *r);
 /* ----------------------------------------------------------- lease.c, link.c */
 bool harp_lease_valid(struct harp_replica *r);			/* any context */
 void harp_lease_renew(struct harp_replica *r, u64 t_sent_ns);	/* L3 */
-int harp_links_init(struct harp_replica *r);
+void harp_links_init(struct harp_replica *r);
 void harp_links_close(struct harp_replica *r);
 void harp_links_exit(struct harp_replica *r);
 /* The sender has something to do: a record was appended, AP or LB moved. */

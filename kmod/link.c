@@ -195,6 +195,7 @@ int harp_send_ack(struct harp_link *l, u64 t, u64 promise)
 		{ .iov_base = &body, .iov_len = sizeof(body) },
 	};
 	u32 flags = promise ? HARP_ACK_F_PROMISE : 0;
+	struct harp_log_pos pos;
 	bool live;
 	u64 ap;
 
@@ -212,9 +213,14 @@ int harp_send_ack(struct harp_link *l, u64 t, u64 promise)
 	}
 	if (!harp_touched(r, now))
 		flags |= HARP_ACK_F_NO_CONTROL;
+	/*
+	 * Not TOP: the receiver may just be storing, and what is above the watermark a
+	 * restart could lose without knowing (finding 1).
+	 */
+	harp_log_pos(r->log, &pos);
+	body.n = cpu_to_le64(pos.wm);
 	spin_lock(&r->lock);
 	live = harp_link_live(l) && r->role == HARP_ROLE_BACKUP;
-	body.n = cpu_to_le64(harp_log_top(r->log));
 	l->sent_lb = min(r->lb, ap);
 	l->sent_ap = ap;
 	spin_unlock(&r->lock);
@@ -743,12 +749,10 @@ void harp_link_kick(struct harp_replica *r)
  * @r: the replica
  *
  * Context: process context.
- * Return: 0.
  */
-int harp_links_init(struct harp_replica *r)
+void harp_links_init(struct harp_replica *r)
 {
 	r->links->closed = false;
-	return 0;
 }
 
 /**

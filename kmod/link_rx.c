@@ -163,7 +163,8 @@ static const char *harp_check_place(struct harp_link *l, const struct harp_rec *
 
 /*
  * Verify every record of a message before the first is stored (N2, I9). What is refused
- * leaves nothing behind: @seen counts when records have been stored.
+ * here leaves nothing behind: @seen counts when records have been stored. That each
+ * follows from the one before it (prev_crc) is seen when it is stored.
  */
 static const char *harp_check_records(struct harp_link *l, const struct harp_wire_rec *m,
 				      u32 len, struct harp_seen *seen)
@@ -229,11 +230,14 @@ static int harp_store_some(struct harp_link *l, u32 len, u32 *off, const struct 
 			break;
 		*off += le32_to_cpu(rec->len);
 	}
-	/* Stored and flushed first, then the watermark, then the ACK (finding 1). */
+	/*
+	 * Stored and flushed first, then the watermark, then the ACK (finding 1). What ends
+	 * a filling is acked when the header says so.
+	 */
 	if (*off > before) {
 		harp_seen_note(r, seen);
-		harp_log_set_wm(r->log, harp_log_top(r->log));
 		harp_fill_done(r);
+		harp_log_set_wm(r->log, harp_log_top(r->log));
 	}
 	return err;
 }

@@ -356,9 +356,7 @@ static struct harp_replica *harp_replica_make(const struct harp_replica_params *
 	err = harp_replica_open(r, p, fc);
 	if (err)
 		goto out_put;
-	err = harp_links_init(r);
-	if (err)
-		goto out_put;
+	harp_links_init(r);
 	err = harp_apply_start(r);
 	if (err)
 		goto out_links;

@@ -115,7 +115,7 @@ struct harp_wire_rec {
 
 /**
  * struct harp_wire_ack - body of ACK
- * @n: top of the backup's log
+ * @n: the backup holds every record up to this one, for certain: its watermark
  * @t: @t of the REC this answers
  * @promise: number of the promise, from 1 in each view
  * @lb: the backup's LB
