@@ -563,6 +563,10 @@ static int harp_view_check_sec(struct harp_replica *r, const struct harp_sec_vie
 		NL_SET_ERR_MSG(extack, "VIEW_RECORD: expected promise_ms of 100 to 10000");
 		return -ERANGE;
 	}
+	if (le64_to_cpu(v->s) >= HARP_INDEX_MAX) {
+		NL_SET_ERR_MSG(extack, "VIEW_RECORD: s is beyond the last index");
+		return -ERANGE;
+	}
 	if (v->primary >= HARP_MEMBERS || v->backup >= HARP_MEMBERS || v->primary == v->backup) {
 		NL_SET_ERR_MSG(extack, "VIEW_RECORD: primary and backup must be two slots below 3");
 		return -EINVAL;
@@ -710,6 +714,18 @@ static bool harp_parked(struct harp_replica *r)
 	return false;
 }
 
+/* What was decided on records that are cut is void, also when no view comes of it. */
+static bool harp_view_give_up(struct harp_replica *r, u64 match)
+{
+	if (harp_log_top(r->log) > match)
+		return false;
+	spin_lock(&r->lock);
+	/* As in harp_view_adopt(). */
+	smp_store_release(&r->generation, r->generation + 1);
+	spin_unlock(&r->lock);
+	return true;
+}
+
 static int harp_view_start_locked(struct harp_replica *r, const struct harp_sec_view *v,
 				  u64 match, struct harp_builder *b, bool *reload,
 				  struct netlink_ext_ack *extack)
@@ -742,6 +758,7 @@ static int harp_view_start_locked(struct harp_replica *r, const struct harp_sec_
 	err = harp_view_log(r, v, match, b);
 	if (err) {
 		NL_SET_ERR_MSG(extack, "cannot write the VIEW record to the log");
+		*reload = cut && harp_view_give_up(r, match);
 		return err;
 	}
 	spin_lock(&r->lock);
@@ -763,8 +780,8 @@ static int harp_view_start_locked(struct harp_replica *r, const struct harp_sec_
  * Links of an earlier view end here.
  *
  * Context: process context, sleeps.
- * Return: 0 or a negative errno; then nothing has changed, a write to a broken log
- * excepted.
+ * Return: 0 or a negative errno; then links of an earlier view have ended all the same,
+ * the fence may be raised, and records above @match may have gone.
  */
 int harp_view_start(struct harp_replica *r, const struct harp_sec_view *v, u32 len, u64 match,
 		    struct netlink_ext_ack *extack)
@@ -793,12 +810,12 @@ int harp_view_start(struct harp_replica *r, const struct harp_sec_view *v, u32 l
 	mutex_unlock(harp_log_mutex(r->log));
 out_unlock:
 	mutex_unlock(&r->links->mutex);
-	if (!err) {
+	if (!err)
 		trace_harp_view(r, le64_to_cpu(v->view), le64_to_cpu(v->s));
-		if (reload)
-			harp_super_generation(r);
+	if (reload)
+		harp_super_generation(r);
+	if (!err || reload)
 		harp_wake_all(r);
-	}
 out:
 	kfree(b.buf);
 	return err;

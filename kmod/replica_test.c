@@ -163,6 +163,16 @@ static void spoil_s(struct harp_sec_view *v)
 	v->s = cpu_to_le64(1);
 }
 
+static void spoil_s_wraps(struct harp_sec_view *v)
+{
+	v->s = cpu_to_le64(U64_MAX);
+	/* As a backup: it may lack records. */
+	v->primary = 1;
+	v->backup = 0;
+	v->primary_inc = cpu_to_le64(71);
+	v->backup_inc = cpu_to_le64(70);
+}
+
 static void spoil_view(struct harp_sec_view *v)
 {
 	v->view = 0;
@@ -181,6 +191,7 @@ static const struct bad_view bad_views[] = {
 	{ "slot", spoil_slot, -EINVAL },
 	{ "not a member", spoil_not_me, -EINVAL },
 	{ "records missing", spoil_s, -ENODATA },
+	{ "the last index of all", spoil_s_wraps, -ERANGE },
 	{ "view 0", spoil_view, -EINVAL },
 };
 
@@ -271,6 +282,35 @@ static void view_start_cuts(struct kunit *test)
 	/* Primary before and after, but record 3 was decided upon: caches are void. */
 	KUNIT_EXPECT_EQ(test, r->generation, generation + 1);
 	KUNIT_EXPECT_EQ(test, r->cp, 2ULL);
+}
+
+/* What was decided on records that are gone is void, though no view came of the START. */
+static void view_start_fails_after_its_cut(struct kunit *test)
+{
+	struct harp_replica *r = replica(test, 0);
+	struct harp_sec_view v = view_of(4, 0, 0);
+	struct harp_builder b;
+	char buf[256];
+	u32 generation;
+	u64 top;
+	int err;
+
+	KUNIT_ASSERT_EQ(test, start(r, &v, 0), 0);
+	harp_build_begin(&b, buf, sizeof(buf), HARP_REC_NOOP);
+	KUNIT_ASSERT_EQ(test, harp_build_finish(&b), 0);
+	do {
+		mutex_lock(harp_log_mutex(r->log));
+		err = harp_log_append(r->log, b.buf, 4, 1, 0, &top);
+		mutex_unlock(harp_log_mutex(r->log));
+	} while (!err);
+	KUNIT_ASSERT_EQ(test, err, -ENOSPC);
+	/* Where a no-op was, no VIEW record fits. */
+	top = harp_log_top(r->log);
+	generation = r->generation;
+	v = view_of(8, top - 1, 4);
+	KUNIT_EXPECT_EQ(test, start(r, &v, top - 1), -ENOSPC);
+	KUNIT_EXPECT_EQ(test, harp_log_top(r->log), top - 1);
+	KUNIT_EXPECT_NE(test, r->generation, generation);
 }
 
 static void ack_commits_from_started_on(struct kunit *test)
@@ -709,6 +749,7 @@ static struct kunit_case replica_cases[] = {
 	KUNIT_CASE(view_start_is_the_same_on_both),
 	KUNIT_CASE(view_start_heeds_fence_and_promise),
 	KUNIT_CASE(view_start_cuts),
+	KUNIT_CASE(view_start_fails_after_its_cut),
 	KUNIT_CASE(ack_commits_from_started_on),
 	KUNIT_CASE(fence_stops_commit),
 	KUNIT_CASE(release_is_for_the_deposed),
