@@ -103,7 +103,7 @@ int harp_gate_alloc(struct harp_replica *r)
 			.hook = harp_gate_out,
 			.pf = NFPROTO_NETDEV,
 			.hooknum = NF_NETDEV_EGRESS,
-			/* The last word: nothing after it may hold a frame back. */
+			/* The last word on this device, whose queue is none (macvlan). */
 			.priority = INT_MAX,
 		},
 	};
@@ -188,7 +188,8 @@ static int harp_gate_hook(struct harp_gate *g, struct net *net, struct net_devic
  * @ifindex: its number there
  * @extack: why not
  *
- * The device that was bound is let go only when the new one is watched.
+ * The device that was bound is let go of first: the gate of a member that serves cannot
+ * be moved, and when this fails it has none, and will not serve.
  *
  * Context: process context, takes RTNL.
  * Return: 0 or a negative errno.
@@ -219,9 +220,15 @@ int harp_gate_bind(struct harp_replica *r, struct net *net, u32 ifindex,
 	}
 	if (g->dev == dev)
 		goto out;
-	if (READ_ONCE(r->serving)) {
-		NL_SET_ERR_MSG(extack, "the gate of a member that serves cannot be moved");
+	/* Nobody begins to serve until the new one is watched. */
+	spin_lock(&r->lock);
+	if (r->serving)
 		err = -EBUSY;
+	else
+		WRITE_ONCE(g->dev, NULL);
+	spin_unlock(&r->lock);
+	if (err) {
+		NL_SET_ERR_MSG(extack, "the gate of a member that serves cannot be moved");
 		goto out;
 	}
 	harp_gate_unhook(g);

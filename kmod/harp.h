@@ -141,6 +141,7 @@ struct harp_replica *harp_replica_mount(const struct harp_replica_params *p,
 struct harp_replica *harp_replica_find(const char *group, u8 member);
 void harp_replica_get(struct harp_replica *r);
 void harp_replica_put(struct harp_replica *r);
+int __must_check harp_replica_take_sb(struct harp_replica *r, struct super_block *sb);
 int __must_check harp_replica_del(struct harp_replica *r, bool wipe);	/* -EBUSY while mounted */
 bool harp_is_primary(struct harp_replica *r);
 

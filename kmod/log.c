@@ -492,8 +492,10 @@ static void harp_log_set(struct harp_log *log, const struct harp_log_state *st)
  */
 void harp_log_set_wm(struct harp_log *log, u64 wm)
 {
-	struct harp_log_state st = log->st;
+	struct harp_log_state st;
 
+	lockdep_assert_held(&log->mutex);
+	st = log->st;
 	wm = min(wm, st.pos.top);
 	if (wm <= st.pos.wm)
 		return;

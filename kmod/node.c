@@ -146,6 +146,9 @@ static struct harp_node *harp_node_add(struct harp_replica *r, const struct harp
 	else if (!old)
 		err = rhashtable_insert_fast(&ns->hash, &n->hash, harp_node_params);
 	spin_unlock(&ns->lock);
+	/* It grows, and had no memory for that just now: no fault of the lower's. */
+	if (err == -EBUSY)
+		err = -ENOMEM;
 	if (!old && !err)
 		return n;
 	harp_node_free(n);

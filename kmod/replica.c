@@ -486,6 +486,29 @@ struct harp_replica *harp_replica_mount(const struct harp_replica_params *p,
 }
 
 /**
+ * harp_replica_take_sb() - this replica is mounted
+ * @r: the replica
+ * @sb: the mount's
+ *
+ * Context: process context, takes sb_rwsem.
+ * Return: 0; -ENODEV when it has ended since harp_replica_mount() found it.
+ */
+int harp_replica_take_sb(struct harp_replica *r, struct super_block *sb)
+{
+	int err = 0;
+
+	down_write(&r->sb_rwsem);
+	spin_lock(&harp_replicas_lock);
+	if (list_empty(&r->list))
+		err = -ENODEV;
+	else
+		r->sb = sb;
+	spin_unlock(&harp_replicas_lock);
+	up_write(&r->sb_rwsem);
+	return err;
+}
+
+/**
  * harp_replica_del() - end a replica
  * @r: the replica; the caller has a reference
  * @wipe: the log in its region ends, too

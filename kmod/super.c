@@ -65,6 +65,7 @@ static void harp_inode_once(void *p)
 /**
  * harp_super_init() - module load
  *
+ * Context: process context.
  * Return: 0 or -ENOMEM.
  */
 int harp_super_init(void)
@@ -77,6 +78,8 @@ int harp_super_init(void)
 
 /**
  * harp_super_exit() - module unload
+ *
+ * Context: process context, sleeps.
  */
 void harp_super_exit(void)
 {
@@ -242,6 +245,7 @@ static int harp_fill_super(struct super_block *sb, struct harp_sb *hs)
 {
 	struct super_block *lower = hs->r->lower_root.mnt->mnt_sb;
 	struct inode *root;
+	int err;
 
 	hs->sb = sb;
 	sb->s_magic = HARP_SUPER_MAGIC;
@@ -256,10 +260,9 @@ static int harp_fill_super(struct super_block *sb, struct harp_sb *hs)
 	super_set_uuid(sb, hs->r->uuid.b, sizeof(hs->r->uuid.b));
 	harp_super_limits(hs, sb, lower);
 
-	down_write(&hs->r->sb_rwsem);
-	hs->r->sb = sb;
-	up_write(&hs->r->sb_rwsem);
-
+	err = harp_replica_take_sb(hs->r, sb);
+	if (err)
+		return err;
 	root = harp_iget(sb, HARP_FID_ROOT);
 	if (IS_ERR(root))
 		return PTR_ERR(root);

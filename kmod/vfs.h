@@ -185,7 +185,7 @@ int harp_show_options(struct seq_file *m, struct dentry *root);
 
 /* --------------------------------------------------------------------- super.c */
 int harp_get_tree(struct fs_context *fc, struct harp_replica *r);
-int harp_super_init(void);
+int __must_check harp_super_init(void);
 void harp_super_exit(void);
 bool harp_is_releasing(struct harp_sb *hs, u64 fid);
 void harp_release_work(struct work_struct *work);
