@@ -82,7 +82,7 @@ struct harp_replica {
 	u64 peer_inc;
 	u64 view, fence;
 	u64 s;					/* VIEW record is at s + 1 */
-	u32 promise_ms;
+	u32 promise_ms, hold_ms;
 	bool serving;				/* V8 */
 	bool released;				/* parked operations return -ESTALE */
 	bool media_failure;
@@ -254,7 +254,7 @@ int __must_check harp_node_iterate(struct harp_node *dir, u64 from, harp_dir_fn 
 struct file *harp_node_open(struct harp_node *n, int flags);
 
 /* -------------------------------------------------------------------- apply.c */
-int harp_apply_start(struct harp_replica *r);	/* apply and sync threads */
+int __must_check harp_apply_start(struct harp_replica *r);	/* apply and sync threads */
 void harp_apply_stop(struct harp_replica *r);
 /* Apply one record to the lower (primary, backup and redo alike). */
 int __must_check harp_apply_record(struct harp_replica *r, const struct harp_rec *rec);
@@ -288,7 +288,7 @@ void harp_inode_committed(struct harp_replica *r, const struct harp_rec *rec);
 void harp_super_generation(struct harp_replica *r);
 
 /* --------------------------------------------------------- netlink.c, gate.c */
-int harp_netlink_init(void);
+int __must_check harp_netlink_init(void);
 void harp_netlink_exit(void);
 /* Multicast an event (enum harp_nl_event) with an index and a text; any context. */
 void harp_event(struct harp_replica *r, u32 event, u64 value, const char *text);

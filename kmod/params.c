@@ -204,7 +204,7 @@ static int harp_need_options(struct fs_context *fc, const struct harp_options *o
 {
 	static const enum harp_opt needed[] = {
 		HARP_OPT_GROUP, HARP_OPT_UUID, HARP_OPT_MEMBER, HARP_OPT_INC,
-		HARP_OPT_LINEAGE, HARP_OPT_REGION,
+		HARP_OPT_LINEAGE, HARP_OPT_HOLD, HARP_OPT_REGION,
 	};
 	unsigned int i;
 
@@ -293,7 +293,7 @@ static int harp_reconfigure(struct fs_context *fc)
 		[HARP_OPT_INC] = p->inc == r->inc,
 		[HARP_OPT_LINEAGE] = p->lineage == r->lineage,
 		[HARP_OPT_EPOCH] = p->epoch == r->epoch,
-		[HARP_OPT_HOLD] = true,
+		[HARP_OPT_HOLD] = p->hold_ms == r->hold_ms,
 		[HARP_OPT_REGION] = harp_same_region(&p->region, &r->region),
 		[HARP_OPT_INIT] = true,
 	};
@@ -369,8 +369,8 @@ int harp_show_options(struct seq_file *m, struct dentry *root)
 	const struct harp_replica *r = harp_s(root->d_sb)->r;
 
 	seq_show_option(m, "group", r->group);
-	seq_printf(m, ",uuid=%pU,member=%u,inc=%llu,lineage=%llu,epoch=%u", &r->uuid,
-		   r->member, r->inc, r->lineage, r->epoch);
+	seq_printf(m, ",uuid=%pU,member=%u,inc=%llu,lineage=%llu,epoch=%u,hold=%u", &r->uuid,
+		   r->member, r->inc, r->lineage, r->epoch, r->hold_ms);
 	harp_show_region(m, &r->region);
 	return 0;
 }

@@ -141,6 +141,7 @@ struct harp_replica *harp_replica_alloc(const struct harp_replica_params *p)
 	r->lower_root = p->lower;
 	path_get(&r->lower_root);
 	r->touched = now;
+	r->hold_ms = p->hold_ms;
 	r->hold_until = ktime_add_ms(now, p->hold_ms);
 	r->next_fid = HARP_FID_FIRST;
 	r->links = harp_links_alloc(r);

@@ -32,6 +32,7 @@ BAD: list[tuple[str, dict[str, str | None], int, str]] = [
     ("no member", {"member": "-"}, errno.EINVAL, "member=: missing"),
     ("no incarnation", {"inc": "-"}, errno.EINVAL, "inc=: missing"),
     ("no lineage", {"lineage": "-"}, errno.EINVAL, "lineage=: missing"),
+    ("no hold", {"hold": "-"}, errno.EINVAL, "hold=: missing"),
     ("no region", {"region": "-"}, errno.EINVAL, "region=: missing"),
     ("no lower", {"source": "-"}, errno.EINVAL, "source: missing"),
     ("a group of odd characters", {"group": "A_b"}, errno.EINVAL, "a-z, 0-9 and -"),
@@ -265,7 +266,7 @@ def shown() -> None:
     try:
         line = mounts_line()
         for word in (f"{m.lower} {m.mnt} harp", "group=opts", f"uuid={UUID}", "member=0", "inc=1",
-                     "lineage=7", "epoch=1", "region=mem:8388608"):
+                     "lineage=7", "epoch=1", "hold=0", "region=mem:8388608"):
             assert word in line, f"{word} is not in {line}"
         said = run("dmesg").stdout
         assert "log does not survive a soft reboot" in said, said[-500:]
@@ -302,7 +303,8 @@ def mounted_again() -> None:
     try:
         run("mount", "-o", "remount,ro", m.mnt)
         assert " ro," in mounts_line(), mounts_line()
-        for change, word in (("inc=9", "inc"), ("region=mem:16M", "region")):
+        for change, word in (("inc=9", "inc"), ("hold=9", "hold"),
+                             ("region=mem:16M", "region")):
             done = run("mount", "-i", "-o", f"remount,{change}", m.mnt, ok=False)
             assert done.returncode, f"remount with {change} worked"
             assert f"{word}: cannot be changed" in run("dmesg").stdout
