@@ -343,7 +343,7 @@ class Reclaim:
 def memory_is_short(kind: str) -> str:
     """Reclaim takes inodes, nodes and indexes back, which it may do at any moment: no lock
     that it needs may be held while memory is asked for (lockdep)."""
-    folders, files = 50, 8
+    folders, files = 100, 8
     bare = BASE / "bare"
     make_fs(disks()[2], kind)
     mount_lower(disks()[2], bare, kind)
