@@ -145,12 +145,14 @@ def freeze(path: Path) -> Callable[[], None]:
     return thaw
 
 
-def fs_context(kind: str, options: dict[str, str | None]) -> tuple[OSError | None, str]:
-    """Make a mount by fsopen() but attach it nowhere; its error and the kernel's words."""
+def fs_context(kind: str, options: dict[str, str | None] | list[tuple[str, str | None]]
+               ) -> tuple[OSError | None, str]:
+    """Make a mount by fsopen() but attach it nowhere; its error and the kernel's words, which
+    are about this mount and no other. A list can give an option twice."""
     fd = libc("syscall", SYS_FSOPEN, kind.encode(), 1)
     error: OSError | None = None
     try:
-        for key, value in options.items():
+        for key, value in options.items() if isinstance(options, dict) else options:
             if value is None:
                 libc("syscall", SYS_FSCONFIG, fd, FSCONFIG_SET_FLAG, key.encode(), None, 0)
             else:

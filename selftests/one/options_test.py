@@ -81,10 +81,11 @@ def refused(change: dict[str, str | None], number: int, words: str) -> None:
 
 
 def refused_twice() -> None:
-    error, said = fs_context("harp", {"group": "a"})
-    assert error and "missing" in said, said
-    fd = os.popen("mount -t harp -o group=a,group=b none /mnt 2>&1; dmesg | tail -3").read()
-    assert "given twice" in fd, fd
+    for option in ("group", "inc", "source"):
+        twice = (option, GOOD[option])
+        error, said = fs_context("harp", [*GOOD.items(), twice])
+        assert error and error.errno == errno.EINVAL, f"{option}: {error} ({said})"
+        assert f"{option}: given twice" in said, said
 
 
 def read_only_lower() -> None:
