@@ -18,13 +18,16 @@ constexpr std::string_view region_expected =
         "mem:SIZE, memmap:ADDRESS:SIZE or reserve:LABEL (SIZE from 4M)";
 /* The witness's log must be able to hold what a data member's region can. */
 constexpr uint64_t log_size_min = 16u << 20;
+/* It has a region's header, which names no more: a larger one could not be read again. */
+constexpr uint64_t log_size_max = HARP_REGION_MAX;
+constexpr uint64_t page = 4096;
 
 result<uint64_t> region_size(std::string_view text) {
     auto size = parse_size(text);
     if (!size) {
         return size;
     }
-    if (*size < HARP_REGION_MIN || *size > HARP_REGION_MAX || *size % 4096 != 0) {
+    if (*size < HARP_REGION_MIN || *size > HARP_REGION_MAX || *size % page != 0) {
         return fail(ERANGE, fmt::format("a log of {} bytes, expected 4M to 64G, a multiple of 4096",
                                         *size));
     }
@@ -92,8 +95,9 @@ std::optional<member_config> read_member(const node &n, complaints &out) {
     } else {
         std::string size = r.string_or("log_size", "256M", "a size");
         auto bytes = parse_size(size);
-        if (!bytes || *bytes < log_size_min) {
-            r.wrong("log_size", fmt::format("found '{}', expected a size from 16M", size));
+        if (!bytes || *bytes < log_size_min || *bytes > log_size_max || *bytes % page != 0) {
+            r.wrong("log_size",
+                    fmt::format("found '{}', expected 16M to 64G, a multiple of 4096", size));
         } else {
             m.log_size = *bytes;
             m.log_size_line = r.line("log_size");
@@ -332,7 +336,7 @@ result<region_config> parse_region(std::string_view text) {
     address.remove_prefix(base == 16 ? 2 : 0);
     auto [end, ec] = std::from_chars(address.data(), address.data() + address.size(), out.start,
                                      base);
-    if (ec != std::errc() || end != address.data() + address.size() || out.start % 4096 != 0) {
+    if (ec != std::errc() || end != address.data() + address.size() || out.start % page != 0) {
         return fail(EINVAL, fmt::format("found '{}', expected a physical address that is a "
                                         "multiple of 4096",
                                         rest.substr(0, second)));

@@ -132,6 +132,14 @@ TEST(config, every_complaint_names_file_and_line_what_was_found_and_expected) {
             {"log_size = \"64M\"", "log_size = \"63M\"",
              "g.toml:24: log_size: found 63.0 MiB, expected at least a data member's region, "
              "'memmap:0x20000000:64M'"},
+            {"log_size = \"64M\"", "log_size = \"15M\"",
+             "g.toml:24: log_size: found '15M', expected 16M to 64G, a multiple of 4096"},
+            {"log_size = \"64M\"", "log_size = \"65G\"",
+             "g.toml:24: log_size: found '65G', expected 16M to 64G, a multiple of 4096"},
+            {"log_size = \"64M\"", "log_size = \"99999999999G\"",
+             "g.toml:24: log_size: found '99999999999G', expected 16M to 64G"},
+            {"log_size = \"64M\"", "log_size = \"67108865\"",
+             "g.toml:24: log_size: found '67108865', expected 16M to 64G, a multiple of 4096"},
             {"10.0.0.10/24", "10.0.0.10", "g.toml:27: addresses: "},
             {"\"4.2\"]", "\"5\"]", "g.toml:31: versions: found '5'"},
             {"rw,no_root_squash", "rw,async", "async"},
@@ -145,6 +153,10 @@ TEST(config, every_complaint_names_file_and_line_what_was_found_and_expected) {
         EXPECT_NE(complaint(c.from, c.to).find(c.said), std::string::npos)
                 << c.to << " gave: " << complaint(c.from, c.to);
     }
+}
+
+TEST(config, the_largest_log_is_what_the_format_can_name) {
+    EXPECT_EQ(complaint("log_size = \"64M\"", "log_size = \"64G\""), "accepted");
 }
 
 TEST(config, the_order_of_mount_options_does_not_matter) {
