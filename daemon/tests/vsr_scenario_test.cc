@@ -122,6 +122,59 @@ TEST(vsr_scenario, a_healed_primary_gives_its_service_up_and_stays_out_for_now) 
     EXPECT_FALSE(w.at(slot_p).service);
 }
 
+/* What B lacks only W has, when W has been away for a moment: {P, W} again, at once. */
+TEST(vsr_scenario, a_healed_backup_is_not_taken_when_its_primary_has_discarded_what_it_lacks) {
+    served w(plain());
+    w.isolate(slot_b);
+    ASSERT_TRUE(w.run_until(w.now() + 3s, [&] {
+        return w.server() == slot_p && w.replica(slot_p).view().backup.slot == slot_w;
+    })) << w.violation();
+    index_t lacks = w.replica(slot_b).log().top + 1;
+    w.work(slot_p, 20);
+    w.sync(slot_p);
+    w.sync(slot_w);
+    w.work(slot_p, 5); /* its ACKs tell W's LB */
+    w.discard(slot_p);
+    ASSERT_GT(w.replica(slot_p).log().base, lacks);
+    w.heal();
+    w.run_for(2s);
+    EXPECT_EQ(w.brain(slot_b).state(), member_state::outside);
+    view_t before = w.view(slot_p);
+    w.kill_harpd(slot_w);
+    w.run_for(20ms);
+    w.start(slot_w);
+    ASSERT_TRUE(w.run_until(w.now() + 3s, [&] {
+        return w.server() == slot_p && w.view(slot_p) > before;
+    })) << w.violation();
+    EXPECT_EQ(w.replica(slot_p).view().backup.slot, slot_w);
+    EXPECT_LT(w.at(slot_b).disk.formed, before) << "no view was begun that B cannot hold";
+    w.work(slot_p, 3);
+}
+
+/* It need not: nothing that B lacks is discarded, and B was never restarted. */
+TEST(vsr_scenario, a_healed_backup_is_taken_again_at_the_next_change_of_view) {
+    served w(plain());
+    w.isolate(slot_b);
+    ASSERT_TRUE(w.run_until(w.now() + 3s, [&] {
+        return w.server() == slot_p && w.replica(slot_p).view().backup.slot == slot_w;
+    })) << w.violation();
+    w.work(slot_p, 20);
+    w.heal();
+    w.run_for(2s);
+    EXPECT_EQ(w.replica(slot_p).view().backup.slot, slot_w) << "not before";
+    EXPECT_EQ(
+            w.brain(slot_b).status(w.local(w.at(slot_b))).why_not_serving,
+            "alfa serves without this member, which may be its backup when the view changes next");
+    w.kill_harpd(slot_w);
+    w.run_for(20ms);
+    w.start(slot_w);
+    ASSERT_TRUE(w.run_until(w.now() + 3s, [&] {
+        return w.server() == slot_p && w.replica(slot_p).view().backup.slot == slot_b;
+    })) << w.violation();
+    w.work(slot_p, 3);
+    EXPECT_EQ(w.replica(slot_b).log().top, w.replica(slot_p).log().top);
+}
+
 TEST(vsr_scenario, a_cut_between_primary_and_backup_does_not_make_the_address_wander) {
     served w(plain());
     w.cut_both(slot_p, slot_b);
@@ -147,6 +200,8 @@ TEST(vsr_scenario, a_restarted_member_never_resumes_its_view) {
     w.run_for(3s);
     EXPECT_EQ(w.violation(), "");
     EXPECT_EQ(w.brain(slot_p).state(), member_state::stays_out);
+    EXPECT_EQ(w.brain(slot_p).status(w.local(w.at(slot_p))).why_not_serving,
+              "bravo serves without this member");
 }
 
 TEST(vsr_scenario, a_restarted_backup_stays_out_and_the_primary_goes_on_with_the_witness) {

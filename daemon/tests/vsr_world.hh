@@ -730,7 +730,11 @@ private:
         slot_t me = n.slot;
         transmit(me, want->member, [this, me, w = *want] {
             node &source = at(w.member);
-            if (!source.up || !view_at(source.replica->log(), w.first - 1)) {
+            if (!source.up) {
+                return;
+            }
+            check_fill(at(me), source, w);
+            if (!view_at(source.replica->log(), w.first - 1)) {
                 return;
             }
             std::vector<std::pair<index_t, entry>> data;
@@ -815,6 +819,20 @@ private:
                                   what.record.view.value(), i, v.value()));
                 return;
             }
+        }
+    }
+    /* V5, D1: a source that is in the view itself still has what @n lacks. */
+    void check_fill(node &n, node &source, const log_source &want) {
+        const struct start *what = n.up ? n.replica->adopting() : nullptr;
+        if (!what || n.replica->wants() != want ||
+            source.replica->report(local(source)).formed != what->record.view) {
+            return; /* an old question, or it has not cut its own log yet */
+        }
+        if (source.replica->log().base > want.first) {
+            broke(fmt::format("{} is to have record {} in view {} from {}, which has discarded it",
+                              n.disk.members[n.slot.value()].name, want.first.value(),
+                              what->record.view.value(),
+                              source.disk.members[source.slot.value()].name));
         }
     }
     void check_enter(node &n, const view_record &r) {

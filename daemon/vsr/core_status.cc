@@ -177,14 +177,15 @@ std::string core::impl::outside_reason(time_point_t now) const {
         }
     }
     if (auto live = live_primary()) {
-        /* A witness has no other place while both data members are in the view. */
-        return !me().is_data() ? std::string()
-               : !left_why_.empty()
-                       ? fmt::format("{}; {} serves without this member", left_why_,
-                                     who(*live).name)
-                       : fmt::format("{} serves without this member; coming back is not in "
-                                     "this version",
-                                     who(*live).name);
+        if (!me().is_data()) {
+            return {}; /* it has no other place while both data members are in the view */
+        }
+        std::string text = fmt::format("{} serves without this member", who(*live).name);
+        if (!left_why_.empty()) {
+            return left_why_ + "; " + text;
+        }
+        /* It does not ask for its place (C1), but V5 may give it back. */
+        return stays_out() ? text : text + ", which may be its backup when the view changes next";
     }
     if (!left_why_.empty()) {
         return fmt::format("{} ({})", left_why_, others);

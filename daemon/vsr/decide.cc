@@ -155,6 +155,27 @@ struct choice {
         }
     }
 
+    std::optional<position> match(const agree &a) const { return match_point(a.log, reach.log, s); }
+    /* V6: its log is cut to this record, or begins anew at its disk's; what follows is sent. */
+    index_t kept(const agree &a) const {
+        return std::max(a.lb, match(a).value_or(position()).index);
+    }
+    index_t base_after(const agree &a) const {
+        auto matched = match(a);
+        return matched && matched->index >= a.lb ? a.log.base : a.lb + 1;
+    }
+
+    /*
+     * A data member is filled by its primary alone, on the record link: that the witness has
+     * what the primary discarded meanwhile is of no use to it (protocol.rst, V5).
+     */
+    std::string not_to_be_filled(const vote &backup, slot_t primary) const {
+        if (base_after(vote_of(in, primary)->what) <= kept(backup.what) + 1) {
+            return {};
+        }
+        return fmt::format("lacks records that {} has discarded", who(in, primary).name);
+    }
+
     bool eligible(const vote &v, bool as_primary) {
         const agree &a = v.what;
         if (!who(in, v.member).is_data()) {
@@ -176,9 +197,9 @@ struct choice {
             refuse(v, "the logs at hand do not reach back to its disk; needs a copy");
             return false;
         }
-        auto match = match_point(a.log, reach.log, s);
-        index_t common = match ? match->index : index_t();
-        if (!in.allow_return && (!match || common < a.log.top || (as_primary && common < s))) {
+        auto matched = match(a);
+        index_t common = matched ? matched->index : index_t();
+        if (!in.allow_return && (!matched || common < a.log.top || (as_primary && common < s))) {
             refuse(v, common < a.log.top ? "holds records the group gave up"
                                          : "lacks records it would have to serve");
             return false;
@@ -187,7 +208,7 @@ struct choice {
             refuse(v, "has applied records the chosen log lacks");
             return false;
         }
-        uint64_t lag = s - std::min(std::max(common, a.lb), std::max(a.ap, a.lb));
+        uint64_t lag = s - std::min(kept(a), std::max(a.ap, a.lb));
         if (lag_matters && lag > in.lag_limit) {
             refuse(v, fmt::format("{} records behind", lag));
             return false;
@@ -227,9 +248,14 @@ struct choice {
         }
         bool witness_fits = witness && has_room(*witness);
         bool data_fits = data && eligible(*data, false);
-        if (auto why = data_fits ? ring_too_small(in, *data, primary) : ""; !why.empty()) {
-            refuse(*data, why);
-            data_fits = false;
+        if (data_fits) {
+            for (const auto &why :
+                 {ring_too_small(in, *data, primary), not_to_be_filled(*data, primary)}) {
+                if (!why.empty()) {
+                    refuse(*data, why);
+                    data_fits = false;
+                }
+            }
         }
         if (data_fits && !(witness_fits && in.avoid_backup == data->member)) {
             return data->member;

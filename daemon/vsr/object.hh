@@ -131,6 +131,7 @@ public:
                                  const std::vector<view_start> &starts);
     /* What is to be fetched next, while adopting and not whole. */
     std::optional<log_source> wants() const;
+    const start *adopting() const { return adopting_ ? &adopting_->what.what : nullptr; }
     /* Records up to @last are in the file. ACK to be sent, if one is due. */
     std::optional<link_ack> stored(time_point_t now, index_t last);
     /*
