@@ -188,6 +188,28 @@ TEST(vsr_core, a_repeated_propose_gets_the_same_agree) {
     EXPECT_EQ(m.asked_for<cmd_fence>(), nullptr);
 }
 
+/* HARP_A_VIEWS: the newest 64 of a log, beside its real base. */
+TEST(vsr_core, an_agree_of_more_views_than_the_kernel_tells_can_be_taken) {
+    disk_state d = settled_disk(slot_p);
+    object_report found = settled_report(100);
+    found.log.starts.clear();
+    for (uint64_t i = 1; i <= 64; ++i) {
+        found.log.starts.push_back({view_t(4 * i), index_t(20 + i)});
+    }
+    found.fence = found.formed = d.agreed = d.formed = view_t(256);
+    found.view_of_formed = d.view = record_of(256, slot_p, slot_b);
+    one m(make_config(slot_p), d, found);
+    m.hear(slot_b, view_t(261), propose{});
+    m.fence_granted(261);
+    ASSERT_TRUE(m.disk_done());
+    const agree *said = m.said<agree>(slot_b);
+    ASSERT_NE(said, nullptr);
+    auto valid = validate(said->log);
+    ASSERT_TRUE(valid.ok()) << valid.error().text;
+    EXPECT_EQ(said->log.anchor(), (position{index_t(21), view_t(4)}));
+    EXPECT_EQ(said->log.top, index_t(100));
+}
+
 TEST(vsr_core, a_member_that_agreed_is_bound_to_that_coordinator_for_t_win) {
     one m = restarted_harpd(slot_w);
     m.hear(slot_b, view_t(9), propose{});

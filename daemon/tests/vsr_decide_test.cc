@@ -142,6 +142,8 @@ TEST(vsr_match, a_log_of_too_many_views_is_told_from_its_newest_part) {
     for (uint64_t i = 1; i <= max_view_starts + 10; ++i) {
         extend_summary(l, view_t(4 * i), index_t(i), index_t(i));
     }
+    EXPECT_EQ(l.base, index_t(1)) << "the object has all of it";
+    l = tidy(l);
     EXPECT_TRUE(validate(l).ok());
     EXPECT_EQ(l.starts.size(), max_view_starts);
     EXPECT_EQ(l.base, index_t(11));
@@ -158,6 +160,21 @@ TEST(vsr_match, an_outline_told_with_discarded_views_is_tidied) {
     told.base = index_t(91);
     told.anchor_view = view_t(13);
     EXPECT_TRUE(validate(tidy(told)).ok()) << "all discarded";
+}
+
+/* As a kernel does that tells the newest 64 views of a log, and its real base. */
+TEST(vsr_match, an_outline_without_its_oldest_views_is_told_as_if_they_were_discarded) {
+    log_summary told{index_t(1), view_t(), index_t(90), {}};
+    told.starts = {{view_t(8), index_t(30)}, {view_t(13), index_t(70)}, {view_t(17), index_t(80)}};
+    auto l = tidy(told);
+    EXPECT_TRUE(validate(l).ok());
+    EXPECT_EQ(l, log_of(90, {{13, 70}, {17, 80}}, 70, 8));
+    EXPECT_EQ(view_at(l, index_t(69)), view_t(8)) << "it still matches at its anchor";
+    EXPECT_EQ(view_at(l, index_t(50)), std::nullopt);
+    told.starts = {{view_t(8), index_t(30)}};
+    l = tidy(told);
+    EXPECT_TRUE(validate(l).ok());
+    EXPECT_EQ(l, log_of(90, {{8, 30}}, 30, 0)) << "a view nobody knows matches nothing";
 }
 
 TEST(vsr_match, an_outline_that_cannot_be_is_refused) {

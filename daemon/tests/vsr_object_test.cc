@@ -451,6 +451,28 @@ TEST(vsr_object, a_witness_discards_nothing) {
     EXPECT_FALSE(r.obj.may_discard(index_t(1)));
 }
 
+/* What a message cannot tell of a log is not discarded: the file's header says where it begins. */
+TEST(vsr_object, a_witness_of_very_many_views_keeps_its_log_whole) {
+    rig r(slot_w);
+    view_record view = view_pw;
+    r.enter_first(view, role::backup);
+    for (size_t i = 0; i < max_view_starts + 10; ++i) {
+        const position top{r.obj.log().top, view.view};
+        view = record_of(view.view.value() + 4, slot_p, slot_w, top.index.value(),
+                         top.view.value());
+        ASSERT_TRUE(r.fence(view.view.value(), slot_p).ok);
+        ASSERT_TRUE(r.adopt(view, tidy(r.obj.log()), top, 1).ok);
+        ASSERT_TRUE(r.run(cmd_enter{view, role::backup}).ok);
+    }
+    EXPECT_EQ(r.store.header.base, index_t(1));
+    rig again(slot_w);
+    again.store = r.store;
+    auto d = again.run(cmd_attach{incarnation_t(2), view.view, view.view, {}, {}});
+    EXPECT_TRUE(d.report->intact);
+    EXPECT_EQ(d.report->log.base, index_t(1));
+    EXPECT_TRUE(validate(tidy(d.report->log)).ok());
+}
+
 TEST(vsr_object, a_witness_claims_no_more_durable_than_it_acks) {
     rig r(slot_w);
     r.enter_first(view_pw, role::backup);

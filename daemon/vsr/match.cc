@@ -73,6 +73,12 @@ log_summary tidy(log_summary log) {
     if (!s.empty() && s.front().first < log.base) {
         s.front().first = log.base;
     }
+    if (!s.empty() && s.front().first > log.base) {
+        /* Nobody says what is before it; the first view told is the anchor of the next. */
+        log.base = s.front().first;
+        log.anchor_view = view_t();
+        log = s.size() > 1 ? drop_below(log, s[1].first) : log;
+    }
     while (s.size() > max_view_starts) {
         log = drop_below(log, s[1].first);
     }
@@ -162,10 +168,6 @@ void extend_summary(log_summary &log, view_t view, index_t first, index_t last) 
     assert(first == log.top + 1 && last >= first);
     if (log.starts.empty() || log.starts.back().view != view) {
         log.starts.push_back({view, first});
-        if (log.starts.size() > max_view_starts) {
-            /* Told as if discarded: see log_summary. */
-            log = drop_below(log, log.starts[1].first);
-        }
     }
     log.top = last;
 }

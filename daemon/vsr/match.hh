@@ -19,8 +19,8 @@ result<void> validate(const log_summary &log);
 result<void> validate(const view_record &record);
 
 /*
- * @log as log_summary wants it, from an object that tells where views began even when
- * those records are discarded, or tells of more views than may be told.
+ * @log as it may be told, from an object that tells where views began even when those
+ * records are discarded, tells of more views than may be told, or of the newest alone.
  */
 log_summary tidy(log_summary log);
 

@@ -18,7 +18,7 @@
 namespace harp::vsr {
 
 inline constexpr size_t member_count = HARP_MEMBERS;
-/* A log that spans more views than this reports only its newest part (log_summary). */
+/* Of a log that spans more views than this only the newest part is told (log_summary). */
 inline constexpr size_t max_view_starts = 128;
 inline constexpr size_t max_voids = HARP_VOIDS_MAX;
 /* One sentence from a peer or a kernel, for a person; longer ones are cut. */
@@ -63,8 +63,8 @@ struct view_start {
  * Invariants: base >= 1; top >= base - 1; starts ascend strictly in view and
  * first; the first entry begins at base when the log has records; none when not.
  * anchor is the record before base: (base - 1, its view), view 0 for index 0.
- * A log over more than max_view_starts views is told from its newest part, as if
- * the older records were discarded: that can only make a member wait or copy.
+ * Of too many views, or more than its kernel tells, it is told to others from its newest
+ * part (tidy), as if the rest were discarded: that can only make a member wait or copy.
  */
 struct log_summary {
     index_t base{1};
