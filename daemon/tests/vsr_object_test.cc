@@ -473,6 +473,28 @@ TEST(vsr_object, a_witness_of_very_many_views_keeps_its_log_whole) {
     EXPECT_TRUE(validate(tidy(d.report->log)).ok());
 }
 
+/* Nothing may build on it: what a power cut leaves still says "not synced", and so does it. */
+TEST(vsr_object, a_witness_that_cannot_say_that_all_is_synced_says_that_it_failed) {
+    rig r(slot_w);
+    r.enter_first(view_pw, role::backup);
+    ASSERT_TRUE(r.take_batch(r.batch(view_pw, 3)));
+    ASSERT_TRUE(r.fence(8, slot_p).ok);
+    r.facts.clear();
+    r.store.header_fails = true;
+    r.store.fsynced = index_t(4);
+    r.obj.set_lb(index_t(4));
+    EXPECT_TRUE(r.store.header.unsynced);
+    EXPECT_FALSE(r.obj.report(r.now).intact);
+    auto told = r.obj.take_events();
+    ASSERT_EQ(told.size(), 1U);
+    ASSERT_NE(std::get_if<media_failure>(&told[0]), nullptr);
+    EXPECT_EQ(std::get<media_failure>(told[0]).text, "the header cannot be written");
+    r.store.header_fails = false;
+    r.obj.set_lb(index_t(4));
+    EXPECT_FALSE(r.store.header.unsynced) << "it is tried again";
+    EXPECT_FALSE(r.store.header.complete) << "and is no whole log any more";
+}
+
 TEST(vsr_object, a_witness_claims_no_more_durable_than_it_acks) {
     rig r(slot_w);
     r.enter_first(view_pw, role::backup);

@@ -80,6 +80,7 @@ public:
     bool same_boot = true;
     index_t fsynced;
     std::optional<index_t> damaged;
+    bool header_fails = false;
     log_header header;
     log_header on_disk; /* W: what a power cut leaves of the header */
     std::map<uint64_t, entry> entries;
@@ -109,6 +110,9 @@ public:
         return f;
     }
     result<void> store_header(const log_header &h) override {
+        if (header_fails) {
+            return fail(EIO, "the header cannot be written");
+        }
         if (h.formed != header.formed || h.complete != header.complete ||
             h.unsynced != header.unsynced) {
             on_disk = h;

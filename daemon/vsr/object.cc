@@ -590,7 +590,10 @@ void object::set_lb(index_t lb) {
         lb_ = lb;
         if (header_.unsynced && !active() && lb_ >= log_.top) {
             header_.unsynced = false;
-            (void)store_header();
+            if (auto r = store_header(); !r) {
+                header_.unsynced = true; /* as it may be on disk */
+                store_failed(r.error());
+            }
         }
         return;
     }
