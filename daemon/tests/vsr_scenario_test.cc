@@ -267,17 +267,30 @@ TEST(vsr_scenario, a_witness_back_in_50_ms_does_not_forget_its_promise) {
 TEST(vsr_scenario, a_switchover_moves_the_service_and_loses_nothing) {
     served w(plain());
     ASSERT_TRUE(w.brain(slot_p).request(w.local(w.at(slot_p)), want_switchover{slot_b}).ok());
-    time_point_t asked = w.now();
     ASSERT_TRUE(w.serves_within(2s, slot_b)) << w.violation();
-    /* The coming primary asks once more for a role it cannot take yet; waiting for the old
-     * one's lease would cost another promise on top. */
-    EXPECT_LT(w.now() - asked, quick_timings().promise + quick_timings().retry)
-            << "it agreed: nobody waits for a lease";
     EXPECT_EQ(w.replica(slot_p).current_role(), role::backup);
     EXPECT_FALSE(w.at(slot_p).service);
     w.work(slot_b, 3);
     ASSERT_TRUE(w.brain(slot_b).request(w.local(w.at(slot_b)), want_switchover{slot_p}).ok());
     EXPECT_TRUE(w.serves_within(2s, slot_p)) << w.violation();
+}
+
+/*
+ * To rest, fence, state file, PROPOSE, the other's fence: 32 ms at most with the delays of
+ * this world. A lease is renewed every Δ/4, so that of 0.9 Δ waiting would take 0.6 Δ at least.
+ */
+TEST(vsr_scenario, in_a_switchover_nobody_waits_for_a_lease) {
+    for (uint64_t seed = 1; seed <= 20; ++seed) {
+        world_config c = plain();
+        c.seed = seed;
+        served w(c);
+        view_t before = w.view(slot_p);
+        ASSERT_TRUE(w.brain(slot_p).request(w.local(w.at(slot_p)), want_switchover{slot_b}).ok());
+        ASSERT_TRUE(w.run_until(
+                w.now() + quick_timings().promise / 5,
+                [&] { return w.replica(slot_b).report(w.local(w.at(slot_b))).fence > before; }))
+                << "seed " << seed << w.violation();
+    }
 }
 
 TEST(vsr_scenario, a_primary_that_leaves_hands_over_first) {
