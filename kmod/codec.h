@@ -128,12 +128,6 @@ static inline u32 harp_symlink_len(const struct harp_sec_symlink *s)
 	return le32_to_cpu(s->sec.len) - sizeof(*s);
 }
 
-/* The change attribute: nanoseconds of ctime, so it grows whenever ctime does (I7). */
-static inline u64 harp_change_of(s64 sec, u32 nsec)
-{
-	return (u64)sec * 1000000000ULL + nsec;
-}
-
 /* Name of a record type for people ("create"), or "?" */
 const char *harp_rec_type_name(u8 type);
 

@@ -239,6 +239,10 @@ static int harp_commit_metadata(struct inode *inode)
 	return err == -ETIMEDOUT ? 0 : err;
 }
 
+/*
+ * Up to Linux 6.2 nfsd would take the change attribute from ->fetch_iversion, after the
+ * other attributes and not of the same moment: without the hook it is made of their ctime.
+ */
 const struct export_operations harp_export_ops = {
 	.encode_fh	= harp_encode_fh,
 	.fh_to_dentry	= harp_fh_to_dentry,
@@ -246,8 +250,5 @@ const struct export_operations harp_export_ops = {
 	.get_parent	= harp_get_parent,
 	.get_name	= harp_get_name,
 	.commit_metadata = harp_commit_metadata,
-#ifdef HARP_HAVE_FETCH_IVERSION
-	.fetch_iversion	= harp_change_attr,
-#endif
 	.flags		= EXPORT_OP_NOSUBTREECHK,
 };

@@ -3,6 +3,7 @@
  * Inodes: found by fid, loaded from the lower once, then kept up by records: the
  * decided attributes by whoever appends, the committed ones by the apply thread.
  */
+#include <linux/iversion.h>
 #include <linux/mm.h>
 #include <linux/posix_acl.h>
 #include <linux/posix_acl_xattr.h>
@@ -12,21 +13,16 @@
 
 /* ------------------------------------------------------ committed state in, out */
 
-static void harp_set_size(struct inode *inode, u64 size)
-{
-	if (S_ISDIR(inode->i_mode))
-		size = HARP_DIR_SIZE;
-	/* Writers of it are the apply thread, and whoever loads the inode before it. */
-	preempt_disable();
-	i_size_write(inode, size);
-	preempt_enable();
-}
-
-/* The committed attributes; nfsd reads the VFS's fields directly (kernel-notes 9). */
+/*
+ * The committed attributes. They change together, so that nobody is told the size before
+ * a record with the change attribute after it, and keeps it (I7). What nfsd reads of the
+ * VFS's fields directly (kernel-notes 9) it only compares.
+ */
 static void harp_set_committed(struct inode *inode, const struct harp_attrs *a)
 {
 	struct harp_inode *hi = harp_i(inode);
 
+	spin_lock(&inode->i_lock);
 	inode->i_mode = a->mode;
 	inode->i_uid = make_kuid(&init_user_ns, a->uid);
 	inode->i_gid = make_kgid(&init_user_ns, a->gid);
@@ -34,11 +30,12 @@ static void harp_set_committed(struct inode *inode, const struct harp_attrs *a)
 		set_nlink(inode, a->nlink);
 	inode_set_atime_to_ts(inode, a->atime);
 	inode_set_mtime_to_ts(inode, a->mtime);
-	inode_set_ctime_to_ts(inode, a->ctime);
-	harp_set_size(inode, a->size);
+	i_size_write(inode, S_ISDIR(a->mode) ? HARP_DIR_SIZE : a->size);
 	hi->btime = a->btime;
-	hi->parent = a->parent;
-	hi->state = a->state;
+	WRITE_ONCE(hi->parent, a->parent);
+	WRITE_ONCE(hi->state, a->state);
+	inode_set_ctime_to_ts(inode, a->ctime);
+	spin_unlock(&inode->i_lock);
 }
 
 /* Of one moment: the apply thread changes the node's part of them under its lock. */
@@ -516,18 +513,20 @@ int harp_permission(struct mnt_idmap *idmap, struct inode *inode, int mask)
 
 /* ---------------------------------------------------------------------- getattr */
 
-/**
- * harp_change_attr() - the change attribute
- * @inode: the inode
- *
- * Context: Any.
- * Return: a number that grows with ctime, the same on both copies (I7).
- */
-u64 harp_change_attr(struct inode *inode)
+/* The committed attributes, of one moment. */
+static void harp_fill(struct mnt_idmap *idmap, struct inode *inode, struct kstat *stat,
+		      u32 request_mask)
 {
-	struct timespec64 t = inode_get_ctime(inode);
-
-	return harp_change_of(t.tv_sec, t.tv_nsec);
+	/* Pairs with harp_set_committed(). */
+	spin_lock(&inode->i_lock);
+	harp_fillattr(idmap, request_mask, inode, stat);
+	stat->btime = harp_i(inode)->btime;
+	spin_unlock(&inode->i_lock);
+	stat->result_mask |= STATX_BTIME;
+	stat->blksize = HARP_BLOCK_SIZE;
+	stat->blocks = S_ISREG(stat->mode) || S_ISDIR(stat->mode) ?
+		       round_up(stat->size, HARP_BLOCK_SIZE) >> 9 : 0;
+	harp_stat_change(stat, time_to_chattr(&stat->ctime));
 }
 
 /**
@@ -555,13 +554,7 @@ int harp_getattr(struct mnt_idmap *idmap, const struct path *path, struct kstat 
 	err = answer_anyway ? 0 : harp_inode_enter(inode);
 	if (err)
 		return err;
-	harp_fillattr(idmap, request_mask, inode, stat);
-	stat->blksize = HARP_BLOCK_SIZE;
-	stat->blocks = S_ISREG(inode->i_mode) || S_ISDIR(inode->i_mode) ?
-		       round_up(stat->size, HARP_BLOCK_SIZE) >> 9 : 0;
-	stat->btime = harp_i(inode)->btime;
-	stat->result_mask |= STATX_BTIME;
-	harp_stat_change(stat, harp_change_attr(inode));
+	harp_fill(idmap, inode, stat, request_mask);
 	return answer_anyway ? 0 : harp_recheck(r);
 }
 

@@ -6,7 +6,8 @@
  *   decided	after its last appended record: harp_inode.decided, under
  *		append_mutex; outcomes are decided on it
  *   committed	after its last applied record: the VFS inode's own fields; set
- *		by the apply thread (harp_inode_committed()); answers come from it
+ *		by the apply thread (harp_inode_committed()), all at once under
+ *		i_lock; answers come from it
  * Whoever appends a record that touches an inode holds its append_mutex from
  * reading the decided set until the record has its index, so the decided set
  * always is that of the highest index.
@@ -79,7 +80,7 @@ struct harp_release {
  * @dying: an unlink that leaves no user is being decided; i_lock
  * @state: committed HARP_STATE_*
  * @node: the lower, or NULL until first needed; set once
- * @btime: committed
+ * @btime: committed; i_lock
  * @parent: committed
  * @files_lock: protects @files and harp_file.lower
  * @files: open files (struct harp_file)
@@ -211,7 +212,6 @@ int harp_getattr(struct mnt_idmap *idmap, const struct path *path, struct kstat 
 		 u32 request_mask, unsigned int flags);
 int harp_setattr(struct mnt_idmap *idmap, struct dentry *dentry, struct iattr *attr);
 int harp_permission(struct mnt_idmap *idmap, struct inode *inode, int mask);
-u64 harp_change_attr(struct inode *inode);
 
 /* --------------------------------------------------------------------- namei.c */
 extern const struct dentry_operations harp_dentry_ops;

@@ -42,7 +42,10 @@ static inline void harp_fillattr(struct mnt_idmap *idmap, u32 request_mask, stru
 #endif
 }
 
-/* Linux 6.3: the change attribute travels in kstat; before, nfsd asks ->fetch_iversion. */
+/*
+ * Linux 6.3: the change attribute travels in kstat. Before, nfsd makes it of the ctime there:
+ * so does the caller, and it is the same whichever kernel a member has (I7).
+ */
 static inline void harp_stat_change(struct kstat *stat, u64 change)
 {
 #ifdef HARP_HAVE_CHANGE_COOKIE

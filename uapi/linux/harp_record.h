@@ -173,7 +173,7 @@ struct harp_time {
  * @atime: after
  * @mtime: after
  * @ctime: after; grows strictly with every record of the inode. The change
- *	   attribute is a function of it (see harp_change_of())
+ *	   attribute is a function of it
  * @btime: time of birth
  */
 struct harp_sec_inode {
