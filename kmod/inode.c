@@ -241,6 +241,9 @@ struct inode *harp_inode_new(struct super_block *sb, u64 fid)
  * @a: its attributes
  * @at: record that made it
  *
+ * Others wait for it until it has its dentry (d_instantiate_new()): fids are guessed easily,
+ * and who came by one's handle in between would give a directory a second dentry.
+ *
  * Context: process context.
  */
 void harp_inode_born(struct inode *inode, const struct harp_attrs *a, const struct harp_at *at)
@@ -251,7 +254,6 @@ void harp_inode_born(struct inode *inode, const struct harp_attrs *a, const stru
 	/* It has no capabilities yet: the first write need not look. */
 	if (S_ISREG(a->mode) && !is_sxid(a->mode))
 		inode->i_flags |= S_NOSEC;
-	unlock_new_inode(inode);
 }
 
 /* An inode from the cache: is it one that may be given out? */

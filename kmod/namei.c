@@ -241,7 +241,7 @@ static int harp_make(struct inode *dir, struct dentry *dentry, struct harp_make 
 		goto out_end;
 	}
 	harp_inode_born(inode, &o->a, &op.at);
-	d_instantiate(dentry, inode);
+	d_instantiate_new(dentry, inode);
 out_end:
 	harp_op_end(&op);
 out:

@@ -196,7 +196,10 @@ extern const struct inode_operations harp_file_iops, harp_dir_iops, harp_symlink
 	harp_special_iops;
 struct inode *harp_iget(struct super_block *sb, u64 fid);
 struct inode *harp_iget_node(struct super_block *sb, struct harp_node *node);
-/* A new inode, not yet there for others: harp_inode_born() or iget_failed() follows. */
+/*
+ * A new inode, not yet there for others: harp_inode_born() and d_instantiate_new(), or
+ * iget_failed() follows.
+ */
 struct inode *harp_inode_new(struct super_block *sb, u64 fid);
 void harp_inode_born(struct inode *inode, const struct harp_attrs *a, const struct harp_at *at);
 /* Reference to the lower: valid as long as the inode is. */

@@ -140,6 +140,24 @@ def inode_by(mnt: Path, handle: Handle) -> Probe:
     return ask
 
 
+def next_handle(path: Path) -> Handle:
+    """Of what is made after @path, as a client may guess it."""
+    kind, data = to_handle(path)
+    magic, group, fid = struct.unpack("<IIQ", data)
+    return kind, struct.pack("<IIQ", magic, group, fid + 1)
+
+
+def place_by(mnt: Path, handle: Handle) -> Probe:
+    """A directory has one dentry, and that one has its name and its parent."""
+    def ask() -> tuple[str, int]:
+        fd = by_handle(mnt, handle)
+        try:
+            return os.readlink(f"/proc/self/fd/{fd}"), os.stat("..", dir_fd=fd).st_ino
+        finally:
+            os.close(fd)
+    return ask
+
+
 # -------------------------------------------------------------------- modifications
 
 def opened(path: Path, held: contextlib.ExitStack, flags: int) -> int:
@@ -194,19 +212,16 @@ def set_attribute(folder: Path, held: contextlib.ExitStack) -> Case:
 
 
 def create(folder: Path, held: contextlib.ExitStack) -> Case:
-    new = folder / "new"
-    kind, data = to_handle(file_in(folder))
-    magic, group, fid = struct.unpack("<IIQ", data)
-    handle = kind, struct.pack("<IIQ", magic, group, fid + 1)   # its, as a client may guess
+    new, handle = folder / "new", next_handle(file_in(folder))
     return Case(lambda: os.close(os.open(new, os.O_CREAT | os.O_EXCL)), {
         "stat": stat_of(new), "content": content(new), "folder": stat_of(folder)}, {
         "entries": entries(folder), "handle": inode_by(folder, handle)})
 
 
 def mkdir(folder: Path, held: contextlib.ExitStack) -> Case:
-    new = folder / "new"
+    new, handle = folder / "new", next_handle(file_in(folder))
     return Case(new.mkdir, {"stat": stat_of(new), "folder": stat_of(folder)},
-                {"entries": entries(folder)})
+                {"entries": entries(folder), "place": place_by(folder, handle)})
 
 
 def symlink(folder: Path, held: contextlib.ExitStack) -> Case:
