@@ -431,7 +431,9 @@ static ssize_t harp_write_iter(struct kiocb *iocb, struct iov_iter *from)
 	ret = copied;
 	if (copied > 0) {
 		inode_lock(inode);
+		WRITE_ONCE(harp_i(inode)->writing, true);
 		ret = harp_write_locked(&w, iocb, from, copied);
+		WRITE_ONCE(harp_i(inode)->writing, false);
 		inode_unlock(inode);
 	}
 	harp_op_end(&w.op);

@@ -97,6 +97,7 @@ static int harp_inode_test(struct inode *inode, void *arg)
 static int harp_inode_set(struct inode *inode, void *arg)
 {
 	inode->i_ino = *(u64 *)arg;
+	harp_i(inode)->writing = false;
 	return 0;
 }
 
@@ -471,7 +472,7 @@ int harp_inode_enter(struct inode *inode)
 
 /**
  * harp_inode_settle() - wait until what was decided for an inode is committed
- * @inode: the inode, locked by the VFS, so that no write joins
+ * @inode: the inode; locked by the VFS, no write joins
  * @generation: of harp_inode_enter_op()
  *
  * The VFS's checks look at the committed attributes only.
@@ -531,6 +532,23 @@ static void harp_fill(struct mnt_idmap *idmap, struct inode *inode, struct kstat
 	harp_stat_change(stat, time_to_chattr(&stat->ctime));
 }
 
+/*
+ * nfsd asks for a file's attributes with its lock held, does what was asked for, and asks
+ * again: its client takes the two for what was right before and right after, and keeps what
+ * it has cached if that is of the first. A write lets go of the lock before it is committed,
+ * so that one may be in between: it has to be committed first.
+ *
+ * Who holds the lock is not to be seen, but if it is a write. A request that finds it held
+ * otherwise waits for a commit as well, as the holder does. Apply takes no such lock.
+ */
+static int harp_getattr_settle(struct inode *inode, u32 generation)
+{
+	if (!S_ISREG(inode->i_mode) || !inode_is_locked(inode) ||
+	    READ_ONCE(harp_i(inode)->writing) || !harp_is_nfsd())
+		return 0;
+	return harp_inode_settle(inode, generation);
+}
+
 /**
  * harp_getattr() - stat
  * @idmap: of the mount
@@ -542,22 +560,28 @@ static void harp_fill(struct mnt_idmap *idmap, struct inode *inode, struct kstat
  * Blocks follow from the size: those of the lowers differ (I7).
  *
  * Context: process context, may sleep.
- * Return: 0, or as harp_inode_enter().
+ * Return: 0, or as harp_inode_enter_op() and harp_inode_settle().
  */
 int harp_getattr(struct mnt_idmap *idmap, const struct path *path, struct kstat *stat,
 		 u32 request_mask, unsigned int flags)
 {
 	struct inode *inode = d_inode(path->dentry);
 	struct harp_replica *r = harp_r(inode);
-	bool answer_anyway = harp_fid(inode) == HARP_FID_ROOT && !harp_is_primary(r);
+	u32 generation;
 	int err;
 
 	/* A mount that is not the primary's can be looked at from outside. */
-	err = answer_anyway ? 0 : harp_inode_enter(inode);
+	if (harp_fid(inode) == HARP_FID_ROOT && !harp_is_primary(r)) {
+		harp_fill(idmap, inode, stat, request_mask);
+		return 0;
+	}
+	err = harp_inode_enter_op(inode, &generation);
+	if (!err)
+		err = harp_getattr_settle(inode, generation);
 	if (err)
 		return err;
 	harp_fill(idmap, inode, stat, request_mask);
-	return answer_anyway ? 0 : harp_recheck(r);
+	return harp_recheck(r);
 }
 
 /* ---------------------------------------------------------------------- setattr */

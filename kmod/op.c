@@ -203,6 +203,17 @@ static struct svc_rqst *harp_current_rqst(void)
 }
 
 /**
+ * harp_is_nfsd() - does this thread serve an NFS request?
+ *
+ * Context: Any.
+ * Return: whether it does.
+ */
+bool harp_is_nfsd(void)
+{
+	return harp_current_rqst();
+}
+
+/**
  * harp_next_step() - how many modifications has this request made before?
  * @hs: the mount
  * @owner: the thread that serves it

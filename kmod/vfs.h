@@ -77,6 +77,7 @@ struct harp_release {
  * @last_index: last record that touches it; @append_mutex to change
  * @generation: replica.generation that the state is of; set last, see harp_generation()
  * @stale: found to be gone when it was reloaded
+ * @writing: a write holds the VFS's lock of the inode; it does not wait for a commit then
  * @dying: an unlink that leaves no user is being decided; i_lock
  * @state: committed HARP_STATE_*
  * @node: the lower, or NULL until first needed; set once
@@ -92,7 +93,7 @@ struct harp_inode {
 	struct harp_attrs decided;
 	u64 last_index;
 	u32 generation;
-	bool stale, dying;
+	bool stale, writing, dying;
 	u8 state;
 	struct harp_node *node;
 	struct timespec64 btime;
@@ -293,6 +294,7 @@ int __must_check harp_op_append(struct harp_op *op);
 int __must_check harp_op_wait(struct harp_op *op);
 void harp_op_end(struct harp_op *op);
 
+bool harp_is_nfsd(void);
 u16 harp_next_step(struct harp_sb *hs, void *owner, u32 xid);
 
 /* Attributes of a new object in @dir, as inode_init_owner() and umask have it. */

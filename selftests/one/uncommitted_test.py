@@ -7,12 +7,15 @@ would show it is asked for through the mount. Attributes, content and names that
 holds are answered at once, from the committed state. Who must look into a directory, or
 wants a file that is being made or removed, waits with the modification and sees it then.
 
+Who asks nfsd for a change is told what was right before it, be that committed or not.
+
 Words: of the tests' names."""
 from __future__ import annotations
 
 import contextlib
 import mmap
 import os
+import socket
 import struct
 import sys
 import threading
@@ -21,9 +24,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Callable
 
-from one import BASE, Ktap, asked, libc, parked, task_state
+from one import BASE, Ktap, asked, libc, parked, task_state, umount
 from handles_test import AT_FDCWD, Handle, by_handle, to_handle
 from lone import Backup, Lone, serving
+from nfs_test import CLIENT, Server
 from subject import ACCESS, EXCHANGE, NAMED
 
 LIMIT = 60
@@ -298,16 +302,96 @@ SETUPS: list[tuple[str, Setup]] = [
 ]
 
 
+# ------------------------------------------------------------------------- over NFS
+
+OP_SETXATTR = 73
+ETH_P_ALL = 3
+
+
+class Tap:
+    """What nfsd says on the wire of a file that it has changed."""
+
+    def __enter__(self) -> Tap:
+        self.sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
+        self.sock.bind(("lo", 0))
+        self.sock.setblocking(False)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.sock.close()
+
+    def set_xattr(self) -> tuple[int, int]:
+        """The change attributes before and after, of the last answer to a SETXATTR."""
+        done = struct.pack(">III", OP_SETXATTR, 0, 1)       # the operation, OK, atomic
+        found = None
+        with contextlib.suppress(BlockingIOError):
+            while packet := self.sock.recv(1 << 16):
+                head, mark, rest = packet.partition(done)
+                if mark:
+                    found = struct.unpack_from(">QQ", rest)
+        assert found, "no answer was seen"
+        return found
+
+
+def change_of(path: Path) -> int:
+    """As nfsd makes it of a ctime, in any kernel."""
+    seconds, ns = divmod(os.stat(path).st_ctime_ns, 10**9)
+    return (seconds << 32) + ns
+
+
+def nfsd_waits() -> None:
+    """Until one of its threads waits in the module."""
+    end = time.monotonic() + LIMIT
+    while True:
+        for comm in Path("/proc").glob("[0-9]*/comm"):
+            with contextlib.suppress(OSError):
+                line = (comm.parent / "stat").read_text()
+                if comm.read_text() == "nfsd\n" and line.rpartition(")")[2].split()[0] == "I":
+                    return
+        assert time.monotonic() < end, "no thread of nfsd waits in the module"
+        time.sleep(0.01)
+
+
+def right_before(lone: Lone, backup: Backup) -> None:
+    """A write that is not committed yet is part of what was before a client's change: it must
+    not take its cache for what the file was then."""
+    here, there = lone.member.mnt / "shared", CLIENT / "shared"
+    here.write_bytes(b"cached")
+    with contextlib.ExitStack() as held:
+        server = held.enter_context(Server(lone.member.mnt))
+        server.mount("4.2")
+        held.callback(umount, CLIENT)
+        tap, fd = held.enter_context(Tap()), opened(here, held, os.O_WRONLY)
+        assert there.read_bytes() == b"cached"
+        os.setxattr(there, "user.first", b"1")
+        _, cached = tap.set_xattr()
+        assert cached == change_of(here), f"{cached:#x}, not {change_of(here):#x}"
+        with backup.withholding():
+            write = Asker(lambda: os.pwrite(fd, b"written", 0))
+            parked(write)
+            change = Asker(lambda: os.setxattr(there, "user.second", b"2"))
+            nfsd_waits()
+            assert change_of(here) == cached and not write.answers and not change.answers
+        assert write.answer() == 7 and change.answer() is None
+        before, after = tap.set_xattr()
+        assert cached < before < after == change_of(here), \
+            f"{before:#x} to {after:#x}; cached is {cached:#x}"
+        assert there.read_bytes() == b"written"
+
+
 def main() -> int:
     BASE.mkdir(parents=True, exist_ok=True)
     setups = asked(SETUPS)
-    t = Ktap(len(setups))
+    nfs = asked([("what nfsd says was right before a change", right_before)])
+    t = Ktap(len(setups) + len(nfs))
     with Lone(promise=5000) as lone:
         backup = serving(lone)
         for title, setup in setups:
             folder = lone.member.mnt / setup.__name__
             t.run(f"not seen before its commit: {title}",
                   lambda f=folder, s=setup: unseen(lone, backup, f, s))
+        for title, test in nfs:
+            t.run(title, lambda x=test: x(lone, backup))
         backup.stop()
     return t.end()
 
