@@ -22,27 +22,43 @@ struct harp_dirent {
 	char name[];
 };
 
-/**
- * struct harp_batch - entries collected under the index's lock, told without it
- * @buf: a page
- * @used: bytes of it
- * @full: an entry did not fit
+/*
+ * No room for an entry with @hash. A cookie leads to a hash, not to one of several names
+ * with it: such a run goes out whole, in the next batch. One that is longer than a batch
+ * goes out without its rest, because no cookie would lead there.
  */
-struct harp_batch {
-	char *buf;
-	u32 used;
-	bool full;
-};
+static void harp_batch_close(struct harp_batch *batch, u64 hash)
+{
+	batch->full = true;
+	if (!batch->used || hash != batch->last)
+		return;
+	if (batch->run)
+		batch->used = batch->run;
+	else
+		pr_warn_ratelimited("harp: too many names with hash %llx in a directory\n", hash);
+}
 
-static bool harp_collect(void *arg, u64 hash, const char *name, u32 len, u64 fid,
-			 unsigned int d_type)
+/**
+ * harp_batch_add() - an entry for a batch: a harp_dir_fn
+ * @arg: the batch
+ * @hash: of the name
+ * @name: the name
+ * @len: its length
+ * @fid: what it names
+ * @d_type: DT_* of that
+ *
+ * Context: Any.
+ * Return: false when it is full.
+ */
+bool harp_batch_add(void *arg, u64 hash, const char *name, u32 len, u64 fid,
+		    unsigned int d_type)
 {
 	struct harp_batch *batch = arg;
 	u32 size = ALIGN(sizeof(struct harp_dirent) + len, 8);
 	struct harp_dirent *e = (struct harp_dirent *)(batch->buf + batch->used);
 
 	if (size > PAGE_SIZE - batch->used) {
-		batch->full = true;
+		harp_batch_close(batch, hash);
 		return false;
 	}
 	e->hash = hash;
@@ -50,12 +66,23 @@ static bool harp_collect(void *arg, u64 hash, const char *name, u32 len, u64 fid
 	e->type = d_type;
 	e->len = len;
 	memcpy(e->name, name, len);
+	if (hash != batch->last) {
+		batch->last = hash;
+		batch->run = batch->used;
+	}
 	batch->used += size;
 	return true;
 }
 
-/* Returns false when the reader has had enough. */
-static bool harp_emit_batch(struct dir_context *ctx, const struct harp_batch *batch)
+/**
+ * harp_batch_emit() - hand a batch to the reader
+ * @ctx: the reader
+ * @batch: the batch
+ *
+ * Context: process context; may fault.
+ * Return: false when the reader has had enough.
+ */
+bool harp_batch_emit(struct dir_context *ctx, const struct harp_batch *batch)
 {
 	u32 at = 0;
 
@@ -95,8 +122,9 @@ static bool harp_emit_dots(struct inode *dir, struct dir_context *ctx)
 static int harp_iterate(struct file *file, struct dir_context *ctx)
 {
 	struct inode *dir = file_inode(file);
-	struct harp_batch batch = { };
+	struct harp_batch batch;
 	struct harp_node *node;
+	char *buf;
 	int err;
 
 	err = harp_inode_enter(dir);
@@ -107,17 +135,16 @@ static int harp_iterate(struct file *file, struct dir_context *ctx)
 		return PTR_ERR(node);
 	if (!harp_emit_dots(dir, ctx))
 		return 0;
-	batch.buf = (char *)__get_free_page(GFP_KERNEL);
-	if (!batch.buf)
+	buf = (char *)__get_free_page(GFP_KERNEL);
+	if (!buf)
 		return -ENOMEM;
 	do {
-		batch.used = 0;
-		batch.full = false;
-		err = harp_node_iterate(node, max_t(u64, ctx->pos, 3), harp_collect, &batch);
+		batch = (struct harp_batch){ .buf = buf };
+		err = harp_node_iterate(node, max_t(u64, ctx->pos, 3), harp_batch_add, &batch);
 		if (!err)
 			err = harp_recheck(harp_r(dir));
-	} while (!err && harp_emit_batch(ctx, &batch) && batch.full);
-	free_page((unsigned long)batch.buf);
+	} while (!err && harp_batch_emit(ctx, &batch) && batch.full);
+	free_page((unsigned long)buf);
 	return err;
 }
 

@@ -225,6 +225,25 @@ extern const struct file_operations harp_dir_fops, harp_file_fops;
 int harp_fsync(struct file *file, loff_t start, loff_t end, int datasync);
 void harp_files_drop(struct inode *inode);
 
+/**
+ * struct harp_batch - entries collected under the index's lock, told without it
+ * @buf: a page
+ * @used: bytes of it
+ * @run: where those with hash @last begin
+ * @last: hash of the last entry
+ * @full: an entry did not fit
+ */
+struct harp_batch {
+	char *buf;
+	u32 used, run;
+	u64 last;
+	bool full;
+};
+
+bool harp_batch_add(void *arg, u64 hash, const char *name, u32 len, u64 fid,
+		    unsigned int d_type);
+bool harp_batch_emit(struct dir_context *ctx, const struct harp_batch *batch);
+
 /* --------------------------------------------------------------------- xattr.c */
 extern const struct xattr_handler * const harp_xattr_handlers[];
 ssize_t harp_listxattr(struct dentry *dentry, char *list, size_t size);
