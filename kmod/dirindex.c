@@ -9,6 +9,10 @@
  * index_lock is held across a build, outside the lower's locks. Apply changes the
  * lower first, then, without any lock of the lower, the index: a build in between
  * has seen the change or not, and setting or deleting the name makes it right.
+ *
+ * Apply hardly ever waits for a build: the VFS locks a directory that is read, and one that
+ * changes until that is applied. Only exportfs, in search of a name that the lower's dentry
+ * does not tell, reads without that lock.
  */
 #include <linux/file.h>
 #include <linux/limits.h>
@@ -184,10 +188,21 @@ static void harp_index_free(struct harp_dirindex *ix)
 
 /* ---------------------------------------------------------------------- building */
 
+/**
+ * struct harp_index_build - names of a lower directory, collected but not yet resolved
+ * @ctx: the lower's reader
+ * @lw: the lower
+ * @head: the names
+ * @tail: where the next one goes
+ * @room: how many more are wanted
+ * @again: the lower had some
+ * @err: what went wrong
+ */
 struct harp_index_build {
 	struct dir_context ctx;
 	struct harp_lower *lw;
 	struct harp_index_entry *head, **tail;
+	unsigned int room;
 	bool again;
 	int err;
 };
@@ -199,6 +214,8 @@ static bool harp_index_actor(struct dir_context *ctx, const char *name, int len,
 	struct harp_index_build *b = container_of(ctx, struct harp_index_build, ctx);
 	struct harp_index_entry *e;
 
+	if (!b->room)
+		return false;
 	b->again = true;
 	if (name[0] == '.' && (len == 1 || (len == 2 && name[1] == '.')))
 		return true;
@@ -209,24 +226,38 @@ static bool harp_index_actor(struct dir_context *ctx, const char *name, int len,
 	}
 	*b->tail = e;
 	b->tail = &e->next;
+	b->room--;
 	return true;
 }
 
-static int harp_index_collect(struct harp_node *dir, struct harp_index_build *b)
+static struct file *harp_index_open(struct harp_node *dir)
 {
-	struct file *file = harp_do_open(dir->r->lower_root.mnt, dir->lower,
-					 O_RDONLY | O_DIRECTORY, dir->r->cred);
+	return harp_do_open(dir->r->lower_root.mnt, dir->lower, O_RDONLY | O_DIRECTORY,
+			    dir->r->cred);
+}
+
+/* The next @b->room names. */
+static int harp_index_collect(struct file *file, struct harp_index_build *b)
+{
 	int err;
 
-	if (IS_ERR(file))
-		return PTR_ERR(file);
 	do {
 		b->again = false;
 		err = harp_do_iterate(file, &b->ctx);
-	} while (!err && !b->err && b->again);
+	} while (!err && !b->err && b->again && b->room);
 	*b->tail = NULL;
-	fput(file);
 	return err ?: b->err;
+}
+
+static void harp_index_forget(struct harp_index_build *b)
+{
+	struct harp_index_entry *e;
+
+	while ((e = b->head)) {
+		b->head = e->next;
+		kfree(e);
+	}
+	b->tail = &b->head;
 }
 
 /* Lower inode number to fid: by the hint, else by the object itself. */
@@ -289,9 +320,10 @@ static int harp_index_make(struct harp_node *dir)
 		.ctx.actor = harp_index_actor,
 		.lw = harp_lower(dir->r),
 		.tail = &b.head,
+		.room = UINT_MAX,
 	};
 	struct harp_dirindex *ix;
-	struct harp_index_entry *e;
+	struct file *file;
 	int err;
 
 	lockdep_assert_held(&ln->index_lock);
@@ -299,13 +331,15 @@ static int harp_index_make(struct harp_node *dir)
 	if (!ix)
 		return -ENOMEM;
 	ix->tree = RB_ROOT;
-	err = harp_index_collect(dir, &b);
+	file = harp_index_open(dir);
+	err = PTR_ERR_OR_ZERO(file);
+	if (!err) {
+		err = harp_index_collect(file, &b);
+		fput(file);
+	}
 	if (!err)
 		err = harp_index_fill(dir, ix, &b);
-	while ((e = b.head)) {
-		b.head = e->next;
-		kfree(e);
-	}
+	harp_index_forget(&b);
 	if (err) {
 		harp_index_free(ix);
 		return err;
@@ -563,6 +597,78 @@ static struct harp_index_copy *harp_index_emit(void *buf, int used, harp_dir_fn 
 	return c;
 }
 
+/* What became of reading @dir, for the VFS. */
+static int harp_index_answer(struct harp_node *dir, int err)
+{
+	if (!err || err == -ENOMEM || err == -ENOTEMPTY)
+		return err;
+	pr_warn_ratelimited("harp: %s/%u: readdir of %llx fails on the lower: %pe\n",
+			    dir->r->group, dir->r->member, dir->fid, ERR_PTR(err));
+	harp_lower_error(dir->r, err, "readdir");
+	return -ETIMEDOUT;
+}
+
+#define HARP_INDEX_FEW	16
+
+/* Is one of the names that were collected ours? They are used up. */
+static int harp_index_ours(struct harp_node *dir, struct harp_index_build *b)
+{
+	struct harp_index_entry *e;
+	int err = 0;
+
+	for (e = b->head; e; e = e->next) {
+		err = harp_index_resolve(dir, e);
+		if (err != -ENODATA && err != -ENOENT)
+			break;
+		err = 0;
+	}
+	harp_index_forget(b);
+	return e && !err ? -ENOTEMPTY : err;
+}
+
+static int harp_index_empty(struct harp_node *dir)
+{
+	struct harp_index_build b = {
+		.ctx.actor = harp_index_actor,
+		.lw = harp_lower(dir->r),
+		.tail = &b.head,
+	};
+	struct file *file = harp_index_open(dir);
+	int err;
+
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+	do {
+		b.room = HARP_INDEX_FEW;
+		err = harp_index_collect(file, &b);
+		if (!err)
+			err = harp_index_ours(dir, &b);
+	} while (!err && !b.room);
+	harp_index_forget(&b);
+	fput(file);
+	return err;
+}
+
+/**
+ * harp_node_empty() - has a directory no names?
+ * @dir: the directory, in which nothing changes meanwhile
+ *
+ * Reads no further than to the first, and makes no index.
+ *
+ * Context: process context, may sleep.
+ * Return: 0; -ENOTEMPTY; -ENOMEM; any other trouble is -ETIMEDOUT.
+ */
+int harp_node_empty(struct harp_node *dir)
+{
+	unsigned int nofs = memalloc_nofs_save();
+	const struct cred *old = override_creds(dir->r->cred);
+	int err = harp_index_empty(dir);
+
+	revert_creds(old);
+	memalloc_nofs_restore(nofs);
+	return harp_index_answer(dir, err);
+}
+
 /**
  * harp_node_iterate() - read a directory in the order both copies share
  * @dir: the directory
@@ -606,10 +712,5 @@ int harp_node_iterate(struct harp_node *dir, u64 from, harp_dir_fn fn, void *arg
 	}
 	kfree(buf);
 	harp_index_bound(harp_lower(dir->r));
-	if (used >= 0 || used == -ENOMEM)
-		return min(used, 0);
-	pr_warn_ratelimited("harp: %s/%u: readdir of %llx fails on the lower: %pe\n",
-			    dir->r->group, dir->r->member, dir->fid, ERR_PTR(used));
-	harp_lower_error(dir->r, used, "readdir");
-	return -ETIMEDOUT;
+	return harp_index_answer(dir, min(used, 0));
 }

@@ -250,6 +250,8 @@ struct harp_node *harp_node_lookup(struct harp_node *dir, const char *name, u32 
 typedef bool (*harp_dir_fn)(void *arg, u64 hash, const char *name, u32 len, u64 fid,
 			    unsigned int d_type);
 int __must_check harp_node_iterate(struct harp_node *dir, u64 from, harp_dir_fn fn, void *arg);
+/* 0 when nothing is in a directory, -ENOTEMPTY when something is. */
+int __must_check harp_node_empty(struct harp_node *dir);
 /* A lower file for reading (or -errno); caller fput()s. */
 struct file *harp_node_open(struct harp_node *n, int flags);
 

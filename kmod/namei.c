@@ -433,29 +433,15 @@ static void harp_unname(struct harp_op_object *o, struct harp_doomed *doomed,
 								   HARP_STATE_PARKED;
 }
 
-static bool harp_any_entry(void *arg, u64 hash, const char *name, u32 len, u64 fid,
-			   unsigned int d_type)
-{
-	*(bool *)arg = true;
-	return false;
-}
-
 /* -ENOTEMPTY unless the directory is empty; its lock is held. */
 static int harp_dir_empty(struct inode *inode)
 {
 	struct harp_node *node;
-	bool any = false;
-	int err;
 
 	if (inode->i_nlink > 2)
 		return -ENOTEMPTY;
 	node = harp_inode_node(inode);
-	if (IS_ERR(node))
-		return PTR_ERR(node);
-	err = harp_node_iterate(node, 0, harp_any_entry, &any);
-	if (err)
-		return err;
-	return any ? -ENOTEMPTY : 0;
+	return IS_ERR(node) ? PTR_ERR(node) : harp_node_empty(node);
 }
 
 static int harp_remove(struct inode *dir, struct dentry *dentry, u32 generation, u8 type)

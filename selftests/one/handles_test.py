@@ -274,6 +274,25 @@ def one_index(rig: Rig) -> str:
     return f"{built} built"
 
 
+def no_index(rig: Rig) -> None:
+    """Whether a directory is empty is seen without sorting it."""
+    m = rig.p.mnt
+    for name in ("full", "empty"):
+        (m / name).mkdir()
+    for n in range(100):
+        (m / f"full/{n}").touch()
+    built = counter(rig, "indexes_built")
+    expect(errno.ENOTEMPTY, lambda: os.rmdir(m / "full"), "rmdir")
+    expect(errno.ENOTEMPTY, lambda: os.rename(m / "empty", m / "full"), "rename")
+    for n in range(100):
+        os.unlink(m / f"full/{n}")
+    os.rename(m / "empty", m / "full")
+    os.rmdir(m / "full")
+    built = counter(rig, "indexes_built") - built
+    assert not built, f"{built} indexes built"
+    same_copies(rig)
+
+
 def times_grow(rig: Rig) -> None:
     """ctime and with it the change attribute grow with every modification."""
     path = rig.p.mnt / "grow"
@@ -307,6 +326,7 @@ TESTS: list[tuple[str, Callable[[Rig], str | None]]] = [
     ("what cannot be logged is refused", refused),
     ("directories have one order, and cookies last", cookies),
     ("a large directory is sorted once", one_index),
+    ("a directory that is not empty is not removed, nor sorted", no_index),
     ("ctime grows with every modification", times_grow),
     ("a mount that is not the primary's answers nothing", not_primary),
 ]
