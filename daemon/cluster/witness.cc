@@ -66,6 +66,26 @@ struct witness::link {
     std::condition_variable room;
     std::atomic<bool> up{false}; /* something was heard */
     std::atomic<bool> over{false};
+
+    /* What the reader waits for changes under its mutex: else it misses it, and sleeps on. */
+    void wrote(size_t bytes) {
+        {
+            std::lock_guard lock(room_mutex);
+            unwritten -= bytes;
+        }
+        room.notify_all();
+    }
+    /* Was it the first to say so? */
+    bool end() {
+        bool first = false;
+        {
+            std::lock_guard lock(room_mutex);
+            first = !over.exchange(true);
+        }
+        room.notify_all();
+        shutdown(fd.get(), SHUT_RDWR);
+        return first;
+    }
 };
 
 struct witness::batch {
@@ -231,9 +251,7 @@ void witness::poll() {
 /* Its thread is not waited for here: it may wait for the object, behind a disk. */
 void witness::end_link() {
     if (link_) {
-        link_->over = true;
-        shutdown(link_->fd.get(), SHUT_RDWR);
-        link_->room.notify_all();
+        (void)link_->end();
         link_.reset();
     }
 }
@@ -291,11 +309,9 @@ void witness::greet_when_backup(std::shared_ptr<link> l) {
 }
 
 void witness::link_failed(const std::shared_ptr<link> &l, const std::string &why) {
-    if (l->over.exchange(true)) {
-        return;
+    if (l->end()) {
+        post_event(link_changed{l->which.peer, l->which.view, false, why});
     }
-    shutdown(l->fd.get(), SHUT_RDWR);
-    post_event(link_changed{l->which.peer, l->which.view, false, why});
 }
 
 void witness::send_hello(const std::shared_ptr<link> &l) {
@@ -446,8 +462,7 @@ void witness::write_batch(const std::shared_ptr<link> &l, const batch &b) {
     if (log_->end().top + 1 == b.first) {
         store_batch(l, b);
     }
-    l->unwritten -= b.end - b.begin;
-    l->room.notify_all();
+    l->wrote(b.end - b.begin);
     sync_wake_.notify_one();
 }
 
