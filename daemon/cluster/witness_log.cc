@@ -110,6 +110,23 @@ std::optional<view_record> view_from(const extra &e) {
     return record ? std::optional(*record) : std::nullopt;
 }
 
+/*
+ * Not posix_fallocate(): where the file system cannot, glibc writes into every block, and
+ * harpd's loop, with all its groups, waits until its watchdog kills it.
+ */
+result<void> reserve(int fd, uint64_t size) {
+    int rc = 0;
+    do {
+        rc = fallocate(fd, 0, 0, static_cast<off_t>(size));
+    } while (rc < 0 && errno == EINTR);
+    if (rc < 0) {
+        return fail(errno, errno == EOPNOTSUPP ? "this file system reserves no space (fallocate); "
+                                                 "use ext4 or XFS"
+                                               : errno_text(errno));
+    }
+    return {};
+}
+
 struct loaded {
     header_copy raw;
     witness_header parsed;
@@ -185,12 +202,10 @@ result<std::unique_ptr<witness_log>> witness_log::open(const std::string &path, 
     }
     /* Space is reserved when the group is made (finding 18): a full disk is found now. */
     if (st.st_size == 0) {
-        int err = posix_fallocate(out->fd_.get(), 0, static_cast<off_t>(size));
-        if (err != 0) {
-            /* An empty file would be taken for a reserved one at the next try. */
-            ::unlink(path.c_str());
-            return fail(err, fmt::format("{}: cannot reserve {}: {}", path, format_size(size),
-                                         errno_text(err)));
+        if (auto r = reserve(out->fd_.get(), size); !r) {
+            ::unlink(path.c_str()); /* some of it may be there: no log of the size wanted */
+            return fail(r.error().code, fmt::format("{}: cannot reserve {}: {}", path,
+                                                    format_size(size), r.error().text));
         }
         st.st_size = static_cast<off_t>(size);
     }

@@ -33,6 +33,7 @@ protected:
     }
     void TearDown() override {
         test_disk::on_fdatasync = {};
+        test_disk::on_fallocate = {};
         std::filesystem::remove(path);
         std::filesystem::remove(path + ".disk");
     }
@@ -114,6 +115,23 @@ protected:
 
 TEST_F(witness_log_test, a_fresh_file_is_not_valid) {
     EXPECT_FALSE(log->inspect().valid);
+}
+
+TEST_F(witness_log_test, its_space_is_reserved_or_there_is_no_file) {
+    EXPECT_EQ(std::filesystem::file_size(path), 16u << 20);
+    std::filesystem::remove(path);
+    int calls = 0;
+    test_disk::on_fallocate = [&](int) {
+        errno = calls++ == 0 ? EINTR : EOPNOTSUPP;
+        return -1;
+    };
+    auto r = witness_log::open(path, 16u << 20, id, "boot-1");
+    ASSERT_FALSE(r.ok());
+    EXPECT_EQ(calls, 2) << "a signal is no reason";
+    EXPECT_EQ(r.error().code, EOPNOTSUPP);
+    EXPECT_EQ(r.error().text, path + ": cannot reserve 16.0 MiB: this file system reserves no "
+                                     "space (fallocate); use ext4 or XFS");
+    EXPECT_FALSE(std::filesystem::exists(path));
 }
 
 TEST_F(witness_log_test, what_was_written_is_found_by_the_next_process) {
