@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* harpd: the control plane of Harp's replica groups on one machine. */
 #include "bus/server.hh"
+#include "knl/host.hh"
 #include "node.hh"
 #include "util/log.hh"
-#include "util/text.hh"
 
 #include <csignal>
 #include <cstdio>
@@ -29,19 +29,13 @@ struct options {
     bool verbose = false;
 };
 
-/*
- * Kernel-notes 59: Debian's kernels stay in a panic for ever, and a server that
- * never comes back needs a person. Only what nobody has set is set.
- */
 void set_panic_timeout(int seconds) {
-    const char *path = "/proc/sys/kernel/panic";
-    auto now = read_file(path, 64);
-    if (seconds == 0 || !now || now->rfind("0", 0) != 0) {
-        return;
-    }
-    if (FILE *f = fopen(path, "we"); f != nullptr) {
-        fprintf(f, "%d\n", seconds);
-        fclose(f);
+    auto set = knl::set_panic_timeout(seconds);
+    if (!set) {
+        log_warning(
+                "kernel.panic is 0 (a panicked machine never comes back), and cannot be set: {}",
+                set.error().text);
+    } else if (*set) {
         log_info("kernel.panic was 0 (a panicked machine never comes back), set to {}", seconds);
     }
 }

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 #include "knl/host.hh"
 
+#include "util/fd.hh"
 #include "util/text.hh"
 
 #include <algorithm>
 #include <cctype>
 #include <charconv>
+#include <fcntl.h>
 #include <filesystem>
 #include <fmt/format.h>
 #include <optional>
+#include <unistd.h>
 
 namespace harp::knl {
 
@@ -113,7 +116,29 @@ std::string hypervisor(const host_paths &at) {
                        clock);
 }
 
+std::string panic_setting(const host_paths &at) {
+    return at.proc + "/sys/kernel/panic";
+}
+
+bool panics_for_ever(const host_paths &at) {
+    auto now = read_file(panic_setting(at), 64);
+    return now && now->substr(0, now->find('\n')) == "0";
+}
+
 } // namespace
+
+result<bool> set_panic_timeout(int seconds, const host_paths &at) {
+    if (seconds == 0 || !panics_for_ever(at)) {
+        return false;
+    }
+    const std::string path = panic_setting(at);
+    const std::string text = fmt::format("{}\n", seconds);
+    unique_fd fd(open(path.c_str(), O_WRONLY | O_CLOEXEC));
+    if (!fd || write(fd.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size())) {
+        return fail_errno(path);
+    }
+    return true;
+}
 
 std::vector<std::string> host_warnings(const region_config &region, const host_paths &at) {
     std::vector<std::string> out;
@@ -123,8 +148,7 @@ std::vector<std::string> host_warnings(const region_config &region, const host_p
         }
     };
     add(memory_kept(region, at));
-    auto panic = read_file(at.proc + "/sys/kernel/panic");
-    if (panic && panic->substr(0, panic->find('\n')) == "0") {
+    if (panics_for_ever(at)) {
         add("kernel.panic is 0: after a panic it does not come back by itself; set panic_timeout "
             "in harp.toml");
     }

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "config/group.hh"
+#include "util/result.hh"
 
 #include <string>
 #include <vector>
@@ -22,5 +23,12 @@ struct host_paths {
 /* Of a data member whose log is in @region; a sentence each, with what to do. */
 std::vector<std::string> host_warnings(const config::region_config &region,
                                        const host_paths &at = {});
+
+/*
+ * Kernel-notes 59: Debian's kernels stay in a panic for ever, and a server that never
+ * comes back needs a person. Only what nobody has set is set (0 @seconds: nothing).
+ * Was it?
+ */
+result<bool> set_panic_timeout(int seconds, const host_paths &at = {});
 
 } // namespace harp::knl

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Warnings about a machine, from a /proc and a /sys made up. */
 #include "knl/host.hh"
+#include "util/text.hh"
 
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 namespace harp::knl {
@@ -81,6 +84,34 @@ TEST_F(machine, a_panic_must_end) {
     warns(of(), "kernel.panic is 0");
     put("proc/sys/kernel/panic", "-1\n");
     EXPECT_TRUE(of().empty()) << "at once";
+}
+
+TEST_F(machine, a_panic_that_nobody_set_an_end_to_is_given_one) {
+    const std::string setting = dir_ + "/proc/sys/kernel/panic";
+    EXPECT_FALSE(set_panic_timeout(20, at_).value_or(true)) << "somebody did";
+    EXPECT_EQ(read_file(setting).value_or(""), "10\n");
+    put("proc/sys/kernel/panic", "0\n");
+    EXPECT_FALSE(set_panic_timeout(0, at_).value_or(true)) << "not asked for";
+    EXPECT_EQ(read_file(setting).value_or(""), "0\n");
+    EXPECT_TRUE(set_panic_timeout(20, at_).value_or(false));
+    EXPECT_EQ(read_file(setting).value_or(""), "20\n");
+    EXPECT_TRUE(of().empty());
+}
+
+/* As where /proc/sys is read-only; the limit stops root, too. */
+TEST_F(machine, a_panic_that_cannot_be_given_an_end_is_not_said_to_have_one) {
+    put("proc/sys/kernel/panic", "0\n");
+    auto was = signal(SIGXFSZ, SIG_IGN);
+    rlimit limit{};
+    ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    const rlimit none{0, limit.rlim_max};
+    ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &none), 0);
+    auto set = set_panic_timeout(20, at_);
+    ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    signal(SIGXFSZ, was);
+    ASSERT_FALSE(set.ok());
+    EXPECT_NE(set.error().text.find("sys/kernel/panic"), std::string::npos) << set.error().text;
+    EXPECT_EQ(of().size(), 1U);
 }
 
 TEST_F(machine, firmware_that_clears_memory_is_named) {
