@@ -192,37 +192,34 @@ int show_file(const options &o, const std::string &path) {
     return 0;
 }
 
-int show_kernel(const options &o, uint8_t member, uint64_t base, uint64_t top) {
+/* The kernel's own word for where its log begins: harpd's is of a while ago. */
+int show_kernel(const options &o, uint8_t member) {
     auto nl = knl::genl::open();
     if (!nl) {
         return complain(nl.error(), "");
     }
-    uint64_t at = ctl::first_shown(o.from, o.count, base, top + 1);
+    ctl::log_source log;
+    log.look = [&]() -> result<ctl::log_source::ends> {
+        auto a = nl->call(knl::request(HARP_CMD_REPLICA_GET, o.group, member));
+        if (!a) {
+            return a.error();
+        }
+        return ctl::log_source::ends{a->get(HARP_A_BASE), a->get(HARP_A_TOP)};
+    };
+    log.read = [&](uint64_t index, uint64_t count) -> result<std::vector<uint8_t>> {
+        auto a = nl->call(knl::request(HARP_CMD_LOG_READ, o.group, member)
+                                  .u64(HARP_A_INDEX, index)
+                                  .u32(HARP_A_COUNT, static_cast<uint32_t>(count)));
+        if (!a) {
+            return a.error();
+        }
+        return std::move(a->records);
+    };
     uint64_t left = 0;
-    auto print = printer(o, left);
-    while (left != 0) {
-        auto r = nl->call(knl::request(HARP_CMD_LOG_READ, o.group, member)
-                                  .u64(HARP_A_INDEX, at)
-                                  .u32(HARP_A_COUNT, static_cast<uint32_t>(left)));
-        if (!r) {
-            return at > top ? 0 : complain(r.error(), "");
-        }
-        std::span<const uint8_t> bytes(r->records);
-        if (bytes.empty()) {
-            return 0;
-        }
-        while (bytes.size() >= 16) {
-            uint32_t len = 0;
-            memcpy(&len, &bytes[8], sizeof(len));
-            len = le32toh(len);
-            if (len == 0 || len > bytes.size() || !print(bytes.first(len))) {
-                return 0;
-            }
-            bytes = bytes.subspan(len);
-            at++;
-        }
-    }
-    return 0;
+    auto r = ctl::walk_log(log, o.from, o.count, printer(o, left), [](const std::string &text) {
+        fprintf(stderr, "harpctl: %s\n", text.c_str());
+    });
+    return r ? 0 : complain(r.error(), "");
 }
 
 /* One LB pass of this machine's replica: what is applied reaches its disk. */
@@ -256,9 +253,7 @@ int log_show(const options &o) {
     if (g->value("kind", "") == "witness") {
         return show_file(o, o.state_dir + "/" + o.group + "/log");
     }
-    json known = g->value("log", json::object());
-    return show_kernel(o, g->value("slot", uint8_t{0}), known.value("base", uint64_t{1}),
-                       known.value("top", uint64_t{0}));
+    return show_kernel(o, g->value("slot", uint8_t{0}));
 }
 
 void add_commands(CLI::App &app, options &o, int &rc) {

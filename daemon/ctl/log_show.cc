@@ -225,6 +225,68 @@ uint64_t first_shown(uint64_t from, uint64_t count, uint64_t base, uint64_t next
     return from != 0 ? from : std::max(base, next > count ? next - count : 1);
 }
 
+namespace {
+
+struct given {
+    uint64_t records = 0;
+    bool enough = false;
+};
+
+/* Up to @count records of @bytes, of which @at is the first, to @fn. */
+result<given> give(std::span<const uint8_t> bytes, uint64_t at, uint64_t count,
+                   const record_fn &fn) {
+    given out;
+    while (out.records < count && !out.enough && !bytes.empty()) {
+        harp_rec_hdr hdr{};
+        memcpy(&hdr, bytes.data(), std::min(sizeof(hdr), bytes.size()));
+        const uint32_t len = le32_to_cpu(hdr.len);
+        if (len < sizeof(hdr) || len > bytes.size()) {
+            return fail(EBADMSG, fmt::format("record {} has {} bytes of {}", at + out.records,
+                                             bytes.size(), len));
+        }
+        out.enough = !fn(bytes.first(len));
+        bytes = bytes.subspan(len);
+        out.records++;
+    }
+    return out.records != 0 ? result<given>(out)
+                            : fail(EBADMSG, fmt::format("record {} was not given", at));
+}
+
+} // namespace
+
+result<void> walk_log(const log_source &log, uint64_t from, uint64_t count, const record_fn &fn,
+                      const std::function<void(const std::string &)> &missing) {
+    auto now = log.look();
+    uint64_t at = now ? first_shown(from, count, now->base, now->top + 1) : 0;
+    if (now && at > now->top) {
+        missing(now->top < now->base
+                        ? fmt::format("the log is empty; its next record is {}", now->base)
+                        : fmt::format("no record from {} on: the log holds {} to {}", at, now->base,
+                                      now->top));
+    }
+    while (now && count != 0 && at <= now->top) {
+        if (at < now->base) {
+            missing(fmt::format("records {} to {} are not kept any more", at, now->base - 1));
+            at = now->base;
+            continue;
+        }
+        auto bytes = log.read(at, count);
+        if (!bytes && bytes.error().code == ERANGE) {
+            now = log.look();
+            if (!now || at < now->base || at > now->top) {
+                continue; /* discarded, or cut, since it was looked at */
+            }
+        }
+        auto done = bytes ? give(*bytes, at, count, fn) : result<given>(bytes.error());
+        if (!done || done->enough) {
+            return done ? result<void>() : done.error();
+        }
+        at += done->records;
+        count -= done->records;
+    }
+    return now ? result<void>() : now.error();
+}
+
 result<region_summary> walk_file(const std::string &path, uint64_t from, uint64_t count,
                                  const record_fn &fn) {
     unique_fd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));

@@ -11,6 +11,7 @@
 #include <functional>
 #include <span>
 #include <string>
+#include <vector>
 
 namespace harp::ctl {
 
@@ -26,6 +27,24 @@ struct region_summary {
     uint64_t base = 0; /* first index there */
     uint64_t next = 0; /* and the one behind the last that was walked */
 };
+
+/* Where records come from that are discarded meanwhile: the kernel's log. */
+struct log_source {
+    struct ends {
+        uint64_t base = 0;
+        uint64_t top = 0;
+    };
+    std::function<result<ends>()> look;
+    /* Some whole records from @index on, at most @count; ERANGE: it is not there. */
+    std::function<result<std::vector<uint8_t>>(uint64_t index, uint64_t count)> read;
+};
+
+/*
+ * @count records from @from on (0: the newest), or from the first that is still there when
+ * their turn comes; @missing is told in words which were left out, or that there is none.
+ */
+result<void> walk_log(const log_source &log, uint64_t from, uint64_t count, const record_fn &fn,
+                      const std::function<void(const std::string &)> &missing);
 
 /* The first index to show: @from, or of the @count newest of those that are there. */
 uint64_t first_shown(uint64_t from, uint64_t count, uint64_t base, uint64_t next);

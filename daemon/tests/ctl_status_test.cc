@@ -78,12 +78,3 @@ TEST(status, one_group_can_be_asked_for_as_json) {
     EXPECT_EQ(harp::ctl::status_json(two, ""), two);
     EXPECT_EQ(harp::ctl::status_json("{", "a"), "{");
 }
-
-TEST(log_show, the_newest_that_are_there_are_shown) {
-    using harp::ctl::first_shown;
-    EXPECT_EQ(first_shown(0, 20, 1, 101), 81u);
-    EXPECT_EQ(first_shown(0, 20, 95, 101), 95u) << "what both disks have is not kept";
-    EXPECT_EQ(first_shown(0, 20, 1, 11), 1u);
-    EXPECT_EQ(first_shown(0, 20, 11, 11), 11u) << "an empty log";
-    EXPECT_EQ(first_shown(7, 20, 95, 101), 7u) << "as it was asked for";
-}
