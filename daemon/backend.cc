@@ -24,6 +24,7 @@ public:
     void start(std::vector<net::connection>, done_fn done) override { soon(std::move(done)); }
     void stop(bool, done_fn done) override { soon(std::move(done)); }
     void unmount(done_fn done) override { soon(std::move(done)); }
+    void clear_lower(done_fn done) override { soon(std::move(done)); }
     void teardown(done_fn done) override { soon(std::move(done)); }
     std::string describe() const override { return "none"; }
 
@@ -50,6 +51,9 @@ public:
         stop_with({.release = !handing_over}, std::move(done));
     }
     void unmount(done_fn done) override { stop_with({.umount = true}, std::move(done)); }
+    void clear_lower(done_fn done) override {
+        service_.clear_lower([done = std::move(done)](const auto &o) { done(o.status); });
+    }
     void teardown(done_fn done) override { stop_with({.teardown = true}, std::move(done)); }
     std::string describe() const override {
         return fmt::format("link {}, addresses {}, {} nfsd threads{}", now_.link_up ? "up" : "down",

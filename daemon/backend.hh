@@ -32,6 +32,8 @@ public:
     virtual void unmount(done_fn done) = 0;
     /* the rest goes: the lower, which it holds, link and namespaces. */
     virtual void teardown(done_fn done) = 0;
+    /* Between the two: the first life's layout of the lower, if nothing was ever put there. */
+    virtual void clear_lower(done_fn done) = 0;
     virtual std::string describe() const = 0;
     /* Connected to the service now; quick. */
     virtual std::vector<net::connection> clients() const { return {}; }

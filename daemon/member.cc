@@ -216,7 +216,7 @@ void group_member::carry_out() {
     carrying_ = false;
     arm();
     if (dissolve_when_started_ && core_->state() != member_state::starting) {
-        dissolve(std::exchange(dissolve_when_started_, nullptr));
+        std::exchange(dissolve_when_started_, nullptr)();
     }
 }
 
@@ -720,14 +720,14 @@ bool group_member::quiet() const {
            service_ == service_phase::off;
 }
 
-void group_member::dissolve(std::function<void(result<void>)> done) {
+void group_member::dissolve(ending how, std::function<void(result<void>)> done) {
     if (dissolve_when_started_) {
         done(fail(EBUSY, "it is being deleted already"));
         return;
     }
     if (core_->state() == member_state::starting) {
         /* The log in the region can only be ended through a replica: it is being attached. */
-        dissolve_when_started_ = std::move(done);
+        dissolve_when_started_ = [this, how, done] { dissolve(how, done); };
         return;
     }
     leave();
@@ -748,7 +748,10 @@ void group_member::dissolve(std::function<void(result<void>)> done) {
         done(ec ? result<void>(fail(ec.value(), ec.message())) : result<void>());
     };
     auto teardown = [this, then, forget] { backend_.service->teardown(then(forget)); };
-    auto destroy = [this, then, teardown] { backend_.replica->destroy(then(teardown)); };
+    auto clear = [this, then, teardown, how] {
+        how == ending::undo ? backend_.service->clear_lower(then(teardown)) : teardown();
+    };
+    auto destroy = [this, then, clear] { backend_.replica->destroy(then(clear)); };
     backend_.service->unmount(then(destroy));
 }
 

@@ -45,6 +45,7 @@ public:
 
     const std::string &name() const noexcept { return group_.name; }
     const vsr::group_id &uuid() const noexcept { return disk_.group; }
+    lineage_t lineage() const noexcept { return disk_.lineage; }
     const config::group_config &settings() const noexcept { return group_; }
 
     /* Is it one of another member's? */
@@ -58,8 +59,12 @@ public:
     result<void> switchover(const std::string &to);
     /* Leaves the view for good (harpd stops on purpose); the service goes with it. */
     void leave();
-    /* Service, mounts, object and state: all of it goes. For group delete. */
-    void dissolve(std::function<void(result<void>)> done);
+    /*
+     * Service, mounts, object and state: all of it goes. The files stay; undo is for a
+     * group whose creation has failed: of its lower, too, nothing is left but what it was.
+     */
+    enum class ending : uint8_t { keep_files, undo };
+    void dissolve(ending how, std::function<void(result<void>)> done);
     json status() const;
     bool serving() const;
     /* Who serves, by its own word of late; empty: nobody that is heard of. */
@@ -112,7 +117,7 @@ private:
     backend backend_;
     std::unique_ptr<vsr::core> core_;
     bool carrying_ = false;
-    std::function<void(result<void>)> dissolve_when_started_;
+    std::function<void()> dissolve_when_started_;
 
     std::optional<vsr::link_wanted> link_;
     bool link_given_ = false;

@@ -8,7 +8,10 @@
 
 #include <algorithm>
 #include <dirent.h>
+#include <filesystem>
 #include <fmt/format.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
 
 namespace harp {
 
@@ -19,6 +22,20 @@ namespace {
 
 /* A switchover under TCG takes seconds; systemd's own limit comes later. */
 constexpr duration_t leave_limit = 15s;
+
+/* For a witness's log of @size in @dir; it is reserved when the group is made. */
+result<void> room_for_log(const std::string &dir, uint64_t size) {
+    struct statvfs at {};
+    if (access(dir.c_str(), W_OK | X_OK) < 0 || statvfs(dir.c_str(), &at) < 0) {
+        return fail_errno(dir);
+    }
+    const uint64_t free = static_cast<uint64_t>(at.f_bavail) * at.f_frsize;
+    if (size > free) {
+        return fail(ENOSPC, fmt::format("no room for the log in {}: log_size is {}, {} are free",
+                                        dir, format_size(size), format_size(free)));
+    }
+    return {};
+}
 
 } // namespace
 
@@ -115,6 +132,18 @@ result<slot_t> node::own_slot(const config::group_config &g) const {
     return *self;
 }
 
+/* The others call these, and take what comes from them. */
+result<void> node::ports_agree(const config::group_config &g, slot_t self) const {
+    const auto &m = g.members[self.value()];
+    if (m.control_port == config_.control_port && m.record_port == config_.record_port) {
+        return {};
+    }
+    return fail(EINVAL, fmt::format("{}: gives {} the ports {} and {}, harp.toml {} and {}: "
+                                    "expected the same in both",
+                                    g.file, m.name, m.control_port, m.record_port,
+                                    config_.control_port, config_.record_port));
+}
+
 result<void> node::start_group(const std::string &name) {
     auto g = load_group(name);
     if (!g) {
@@ -124,13 +153,8 @@ result<void> node::start_group(const std::string &name) {
     if (!self) {
         return self.error();
     }
-    /* The others call these, and take what comes from them. */
-    const auto &m = g->members[self->value()];
-    if (m.control_port != config_.control_port || m.record_port != config_.record_port) {
-        return fail(EINVAL, fmt::format("{}: gives {} the ports {} and {}, harp.toml {} and {}: "
-                                        "expected the same in both",
-                                        g->file, m.name, m.control_port, m.record_port,
-                                        config_.control_port, config_.record_port));
+    if (auto r = ports_agree(*g, *self); !r) {
+        return r;
     }
     member_env env;
     env.events = &loop_;
@@ -232,7 +256,7 @@ void node::admin(const std::string &body, const cluster::endpoint &from, text_fn
     }
     const auto name = j["group"].get<std::string>();
     const auto op = j["op"].get<std::string>();
-    const bool ends = op == "delete";
+    const bool ends = op == "undo" || op == "delete";
     auto it = groups_.find(name);
     /* What runs is ended as what it is; its file may have become another one since. */
     auto g = ends && it != groups_.end() ? result<config::group_config>(it->second->settings())
@@ -252,58 +276,83 @@ void node::admin(const std::string &body, const cluster::endpoint &from, text_fn
     if (!known) {
         done(fail(EACCES, fmt::format("{}: {} is not an address of a member of {}", config_.name,
                                       from.to_string(), name)));
-        return;
+    } else if (ends) {
+        admin_end(j, std::move(done));
+    } else {
+        admin_make(j, *g, *self, std::move(done));
     }
-    if (!ends && (!j.contains("digest") || j["digest"] != g->digest)) {
+}
+
+void node::admin_make(const json &j, const config::group_config &g, slot_t self, text_fn done) {
+    if (!j.contains("digest") || j["digest"] != g.digest) {
         done(fail(EINVAL, fmt::format("{}: {} differs from the caller's: expected the same file on "
                                       "all three members",
-                                      config_.name, g->file)));
-        return;
-    }
-    if (op == "probe") {
-        probe(*g, *self, [done](const result<cluster::lower_traits> &r) {
+                                      config_.name, g.file)));
+    } else if (j["op"] == "probe") {
+        probe(g, self, [done](const result<cluster::lower_traits> &r) {
             done(r ? result<std::string>(json(*r).dump()) : result<std::string>(r.error()));
         });
-    } else if (op == "create" && j.contains("uuid") && j.contains("lineage") &&
+    } else if (j["op"] == "create" && j.contains("uuid") && j.contains("lineage") &&
                j["uuid"].is_string() && j["lineage"].is_number_unsigned()) {
         auto uuid = parse_uuid(j["uuid"].get<std::string>());
-        auto made = uuid ? create_here(*g, *self, *uuid, j["lineage"].get<uint64_t>())
+        auto made = uuid ? create_here(g, self, *uuid, j["lineage"].get<uint64_t>())
                          : result<void>(uuid.error());
         done(made ? result<std::string>(std::string("{}")) : result<std::string>(made.error()));
-    } else if (ends) {
-        bool force = j.contains("force") && j["force"] == true;
-        if (it != groups_.end() &&
-            (!j.contains("uuid") || j["uuid"] != format_uuid(it->second->uuid()))) {
-            done(fail(EINVAL, fmt::format("{}: {} is another group here, with the UUID {}",
-                                          config_.name, name, format_uuid(it->second->uuid()))));
-            return;
-        }
-        if (auto r = may_delete(name, force); !r) {
-            done(fail(r.error().code, config_.name + ": " + r.error().text));
-            return;
-        }
-        delete_here(name, [done](const result<void> &r) {
-            done(r ? result<std::string>(std::string("{}")) : result<std::string>(r.error()));
-        });
     } else {
         done(fail(EBADMSG, "unknown request"));
     }
 }
 
+/* The UUID, and of a creation that is undone its lineage too, say which group is meant. */
+void node::admin_end(const json &j, text_fn done) {
+    const auto name = j["group"].get<std::string>();
+    const bool undo = j["op"] == "undo";
+    const bool force = undo || (j.contains("force") && j["force"] == true);
+    auto it = groups_.find(name);
+    if (it != groups_.end()) {
+        const auto &m = *it->second;
+        const bool same = j.contains("uuid") && j["uuid"] == format_uuid(m.uuid()) &&
+                          (!undo || (j.contains("lineage") && j["lineage"] == m.lineage().value()));
+        if (!same && undo) {
+            done(std::string("{}")); /* nothing of that creation is here */
+            return;
+        }
+        if (!same) {
+            done(fail(EINVAL, fmt::format("{}: {} is another group here, with the UUID {}",
+                                          config_.name, name, format_uuid(m.uuid()))));
+            return;
+        }
+    }
+    if (auto r = may_delete(name, force); !r) {
+        done(fail(r.error().code, config_.name + ": " + r.error().text));
+        return;
+    }
+    end_here(name, undo ? group_member::ending::undo : group_member::ending::keep_files,
+             [done](const result<void> &r) {
+                 done(r ? result<std::string>(std::string("{}")) : result<std::string>(r.error()));
+             });
+}
+
 /* ---- making a group ---- */
 
-/* Refuses early what would fail late: a state that exists, a lower with files in it. */
+/* Refuses early what would fail late, and leave the others with what they have made. */
 void node::probe(const config::group_config &g, slot_t self,
                  std::function<void(result<cluster::lower_traits>)> done) {
+    auto refuse = [&](const failure &f) { done(fail(f.code, config_.name + ": " + f.text)); };
     if (cluster::state_file(paths_.state_dir + "/" + g.name).exists()) {
-        done(fail(EEXIST, fmt::format("{}: group {} exists already; `harpctl group delete {}` ends "
-                                      "it",
-                                      config_.name, g.name, g.name)));
+        refuse(fail(EEXIST, fmt::format("group {} exists already; `harpctl group delete {}` ends "
+                                        "it",
+                                        g.name, g.name)));
+        return;
+    }
+    if (auto r = ports_agree(g, self); !r) {
+        refuse(r.error());
         return;
     }
     const auto &m = g.members[self.value()];
     if (!m.is_data()) {
-        done(cluster::lower_traits{});
+        auto room = room_for_log(paths_.state_dir, m.log_size);
+        room ? done(cluster::lower_traits{}) : refuse(room.error());
         return;
     }
     std::string scratch = paths_.run_dir + "/probe";
@@ -330,6 +379,8 @@ result<void> node::create_here(const config::group_config &g, slot_t self, const
     if (file.exists()) {
         return fail(EEXIST, fmt::format("{}: group {} exists already", config_.name, g.name));
     }
+    std::error_code ec;
+    const bool ours = !std::filesystem::exists(dir, ec);
     if (auto r = make_dirs(dir, 0700); !r) {
         return r;
     }
@@ -341,14 +392,16 @@ result<void> node::create_here(const config::group_config &g, slot_t self, const
     for (uint8_t i = 0; i < member_count; i++) {
         s.members[i] = {member_id(i + 1u), slot_t(i), g.members[i].kind, g.members[i].name};
     }
-    if (auto r = file.store(s); !r) {
-        return r;
-    }
-    auto started = start_group(g.name);
-    if (!started) {
+    auto made = file.store(s);
+    made = made ? start_group(g.name) : made;
+    if (!made) {
+        /* With what was begun beside the state, a log that was reserved, say. */
         (void)::unlink((dir + "/state.0").c_str());
         (void)::unlink((dir + "/state.1").c_str());
-        return fail(started.error().code, config_.name + ": " + started.error().text);
+        if (ours) {
+            std::filesystem::remove_all(dir, ec);
+        }
+        return fail(made.error().code, config_.name + ": " + made.error().text);
     }
     log_event("group-created", g.name, {{"uuid", format_uuid(uuid)}});
     return {};
@@ -392,7 +445,7 @@ struct node::creation {
     int waiting = 0;
     std::string trouble;
     std::array<cluster::lower_traits, member_count> lowers;
-    std::vector<slot_t> made;
+    std::vector<slot_t> asked; /* to make their parts; of the last one it may not be known */
 
     void complain(const failure &f) { trouble += (trouble.empty() ? "" : "\n") + f.text; }
     std::string request(const char *op) const {
@@ -400,10 +453,10 @@ struct node::creation {
                     {"group", group.name},
                     {"digest", group.digest},
                     {"uuid", format_uuid(uuid)},
-                    {"lineage", lineage},
-                    {"force", true}}
+                    {"lineage", lineage}}
                 .dump();
     }
+    void refuse() const { done(fail(EINVAL, trouble + "\nnothing was created")); }
 };
 
 void node::group_create(const std::string &name, text_fn done) {
@@ -459,43 +512,81 @@ void node::creation_probed(const std::shared_ptr<creation> &c) {
             c->trouble = "the data members differ in what outcomes depend on: " + differ;
         }
     }
-    if (!c->trouble.empty()) {
-        c->done(fail(EINVAL, c->trouble));
-        return;
-    }
-    c->waiting = static_cast<int>(member_count);
-    for (uint8_t i = 0; i < member_count; i++) {
-        if (slot_t(i) == c->self) {
-            auto r = create_here(c->group, c->self, c->uuid, c->lineage);
-            r ? c->made.push_back(c->self) : c->complain(r.error());
-            creation_made(c);
-            continue;
-        }
-        ask_peer(c->group, slot_t(i), c->request("create"),
-                 [this, c, i](const result<std::string> &r) {
-                     r ? c->made.push_back(slot_t(i)) : c->complain(r.error());
-                     creation_made(c);
-                 });
+    if (c->trouble.empty()) {
+        make_next(c);
+    } else {
+        c->refuse();
     }
 }
 
-void node::creation_made(const std::shared_ptr<creation> &c) {
-    if (--c->waiting != 0) {
-        return;
-    }
-    if (c->trouble.empty()) {
+/*
+ * One after the other, the witness first: a data member lays its lower out, which should
+ * not be for nothing, and forms a view with the other one, which should be the last thing
+ * to happen.
+ */
+void node::make_next(const std::shared_ptr<creation> &c) {
+    if (c->asked.size() == member_count) {
         c->done(json{{"group", c->group.name}, {"uuid", format_uuid(c->uuid)}}.dump());
         return;
     }
-    /* All or none: what was made is taken back, as far as it can be reached. */
-    for (slot_t s : c->made) {
-        if (s == c->self) {
-            delete_here(c->group.name, [](const result<void> &) {});
+    slot_t next(static_cast<uint8_t>(member_count - 1 - c->asked.size()));
+    c->asked.push_back(next);
+    auto made = [this, c](const failure *trouble) {
+        if (trouble == nullptr) {
+            make_next(c);
         } else {
-            ask_peer(c->group, s, c->request("delete"), [](const result<std::string> &) {});
+            c->complain(*trouble);
+            take_back(c);
+        }
+    };
+    if (next == c->self) {
+        auto r = create_here(c->group, c->self, c->uuid, c->lineage);
+        if (!r) {
+            c->asked.pop_back(); /* a group that is here is another one */
+        }
+        made(r ? nullptr : &r.error());
+        return;
+    }
+    ask_peer(c->group, next, c->request("create"),
+             [made](const result<std::string> &r) { made(r ? nullptr : &r.error()); });
+}
+
+/*
+ * All or none. Of the member that failed as well: its answer may be what was lost. What
+ * cannot be taken back is told.
+ */
+void node::take_back(const std::shared_ptr<creation> &c) {
+    if (c->asked.empty()) {
+        c->refuse();
+        return;
+    }
+    c->waiting = static_cast<int>(c->asked.size());
+    auto one = [c, left = std::make_shared<bool>(false)](const failure *trouble) {
+        if (trouble != nullptr) {
+            *left = true;
+            c->complain(fail(trouble->code,
+                             fmt::format("{}; what was made there stays until `harpctl group "
+                                         "delete {}` is given there",
+                                         trouble->text, c->group.name)));
+        }
+        if (--c->waiting != 0) {
+            return;
+        }
+        if (*left) {
+            c->done(fail(EIO, c->trouble));
+        } else {
+            c->refuse();
+        }
+    };
+    for (slot_t s : c->asked) {
+        if (s == c->self) {
+            end_here(c->group.name, group_member::ending::undo,
+                     [one](const result<void> &r) { one(r ? nullptr : &r.error()); });
+        } else {
+            ask_peer(c->group, s, c->request("undo"),
+                     [one](const result<std::string> &r) { one(r ? nullptr : &r.error()); });
         }
     }
-    c->done(fail(EIO, c->trouble));
 }
 
 /* ---- ending one ---- */
@@ -510,7 +601,8 @@ failure node::not_running(const std::string &name) const {
                                    name, it->second));
 }
 
-void node::delete_here(const std::string &name, std::function<void(result<void>)> done) {
+void node::end_here(const std::string &name, group_member::ending how,
+                    std::function<void(result<void>)> done) {
     auto it = groups_.find(name);
     if (it == groups_.end()) {
         failure f = not_running(name);
@@ -519,7 +611,7 @@ void node::delete_here(const std::string &name, std::function<void(result<void>)
                               : fail(f.code, fmt::format("{}: {}", config_.name, f.text)));
         return;
     }
-    it->second->dissolve([this, name, done](const result<void> &r) {
+    it->second->dissolve(how, [this, name, done](const result<void> &r) {
         if (!r) {
             done(fail(r.error().code, config_.name + ": " + r.error().text));
             return;
@@ -574,7 +666,7 @@ void node::group_delete(const std::string &name, bool force, text_fn done) {
             {"force", force}}.dump();
     for (uint8_t i = 0; i < member_count; i++) {
         if (g.members[i].name == config_.name) {
-            delete_here(name, one);
+            end_here(name, group_member::ending::keep_files, one);
         } else {
             ask_peer(g, slot_t(i), body, [one](const result<std::string> &r) {
                 one(r ? result<void>() : result<void>(r.error()));

@@ -49,11 +49,14 @@ private:
     void on_datagram(const std::vector<uint8_t> &bytes, const cluster::endpoint &from);
     void on_notice(const std::vector<uint8_t> &bytes, const cluster::endpoint &from);
     void on_caller(cluster::caller who);
-    /* A request of another member: {"op": "probe" | "create" | "delete", …}. */
+    /* A request of another member: {"op": "probe" | "create" | "undo" | "delete", …}. */
     void on_admin(cluster::caller who);
     void admin(const std::string &body, const cluster::endpoint &from, text_fn done);
+    void admin_make(const json &j, const config::group_config &g, slot_t self, text_fn done);
+    void admin_end(const json &j, text_fn done);
     result<config::group_config> load_group(const std::string &name) const;
     result<slot_t> own_slot(const config::group_config &g) const;
+    result<void> ports_agree(const config::group_config &g, slot_t self) const;
     void probe(const config::group_config &g, slot_t self,
                std::function<void(result<cluster::lower_traits>)> done);
     result<void> create_here(const config::group_config &g, slot_t self, const uuid_bytes &uuid,
@@ -61,10 +64,12 @@ private:
     /* Why groups_ has no such group. */
     failure not_running(const std::string &name) const;
     result<void> may_delete(const std::string &name, bool force) const;
-    void delete_here(const std::string &name, std::function<void(result<void>)> done);
+    void end_here(const std::string &name, group_member::ending how,
+                  std::function<void(result<void>)> done);
     void ask_peer(const config::group_config &g, slot_t peer, std::string body, text_fn done);
     void creation_probed(const std::shared_ptr<creation> &c);
-    void creation_made(const std::shared_ptr<creation> &c);
+    void make_next(const std::shared_ptr<creation> &c);
+    void take_back(const std::shared_ptr<creation> &c);
     void check_leaving();
 
     loop &loop_;

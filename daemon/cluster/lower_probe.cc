@@ -28,6 +28,12 @@ constexpr uint32_t ext4_incompat_recover = 0x4;
 constexpr uint32_t ext4_ro_orphan_present = 0x10000;
 /* XFS version-5 superblock: log-incompat and needsrepair come and go. */
 constexpr uint32_t xfs_incompat_needsrepair = 0x10;
+/*
+ * Both note the first extended attribute there ever was. Harp sets one on all that it lays
+ * out, so that a lower of which that was taken back, and a fresh one, are alike.
+ */
+constexpr uint32_t ext4_compat_ext_attr = 0x8;
+constexpr uint16_t xfs_version_attr = 0x10;
 
 template <typename T>
 T at(const std::string &bytes, size_t off) {
@@ -45,7 +51,7 @@ result<lower_traits> ext4_traits(const std::string &b) {
     lower_traits t;
     t["block size"] = fmt::format("{}", 1024u << le32(24));
     t["inode size"] = fmt::format("{}", le16(88));
-    t["compat features"] = fmt::format("{:#x}", le32(92));
+    t["compat features"] = fmt::format("{:#x}", le32(92) & ~ext4_compat_ext_attr);
     t["incompat features"] = fmt::format("{:#x}", le32(96) & ~ext4_incompat_recover);
     t["ro-compat features"] = fmt::format("{:#x}", le32(100) & ~ext4_ro_orphan_present);
     t["extra inode bytes"] = fmt::format("{}", le16(0x15e));
@@ -59,7 +65,7 @@ lower_traits xfs_traits(const std::string &b) {
     t["block size"] = fmt::format("{}", be32(4));
     t["sector size"] = fmt::format("{}", be16(102));
     t["inode size"] = fmt::format("{}", be16(104));
-    t["version"] = fmt::format("{:#x}", be16(100));
+    t["version"] = fmt::format("{:#x}", be16(100) & ~xfs_version_attr);
     t["directory block log"] = fmt::format("{}", static_cast<unsigned>(b[192]));
     t["features2"] = fmt::format("{:#x}", be32(200));
     t["ro-compat features"] = fmt::format("{:#x}", be32(212));

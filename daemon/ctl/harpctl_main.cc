@@ -134,7 +134,7 @@ int group_create(const options &o) {
         return sd_bus_message_append(m, "s", o.group.c_str());
     });
     if (!r) {
-        return complain(r.error(), "nothing was created; mend that and give the command again");
+        return complain(r.error(), "mend that and give the command again");
     }
     json j = json::parse_or_null(*r);
     printf("group %s created, uuid %s\n", o.group.c_str(),

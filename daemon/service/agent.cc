@@ -213,6 +213,9 @@ result<plan> agent::plan_for(const json &j) {
         ctx_.mount = mount_args_of(args);
         return plan_mount_harp(c_, ctx_.mount);
     }
+    if (op == "clear_lower") {
+        return plan_clear_lower(c_);
+    }
     if (op == "umount") {
         return plan_umount(c_, milliseconds(args.value("deadline", int64_t{15000})));
     }

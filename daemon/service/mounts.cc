@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The group's own mounts: /run, /var/lib/nfs, rpc_pipefs, the nfsd fs, the lower, harp. */
+#include <dirent.h>
 #include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
@@ -9,6 +10,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <set>
 #include <thread>
 
 #include <fmt/format.h>
@@ -83,6 +85,39 @@ result<bool> ensure_mount(const std::string &source, const std::string &point,
         return errno_failure(fmt::format("mounting {} at {}", type, point));
     }
     return true;
+}
+
+/* Names below @dir; none where there is no such directory. */
+result<std::set<std::string>> names_in(const std::string &dir) {
+    std::set<std::string> out;
+    DIR *d = opendir(dir.c_str());
+    if (d == nullptr && errno == ENOENT) {
+        return out;
+    }
+    if (d == nullptr) {
+        return errno_failure(dir);
+    }
+    while (const dirent *e = readdir(d)) {
+        out.insert(e->d_name);
+    }
+    closedir(d);
+    out.erase(".");
+    out.erase("..");
+    return out;
+}
+
+/* Is there nothing in @dir but @ours? */
+result<void> holds_only(const std::string &dir, const std::set<std::string> &ours) {
+    auto found = names_in(dir);
+    if (!found) {
+        return found.error();
+    }
+    for (const auto &name : *found) {
+        if (!ours.contains(name)) {
+            return fail(ENOTEMPTY, fmt::format("{} holds '{}' and is left as it is", dir, name));
+        }
+    }
+    return {};
 }
 
 std::string unescape(std::string_view s) {
@@ -258,6 +293,51 @@ result<std::string> do_mount_harp(const context &ctx) {
         return errno_failure(fmt::format("mounting harp at {} (the kernel log says more)", point));
     }
     return fmt::format("{} at {}", lower, point);
+}
+
+/*
+ * All is looked at before anything goes, and directories go by rmdir(2), which spares
+ * what holds something. The names are those of kmod/lower.c; of an init that broke off
+ * some are missing.
+ */
+result<void> remove_layout(const std::string &root) {
+    static const std::set<std::string> files = {"rows", "ino2fid", "lb", "reserve"};
+    const std::string own = root + "/.harp", orphans = own + "/orphans", tree = root + "/tree";
+    std::set<std::string> ours = files;
+    ours.insert("orphans");
+    for (const auto &[dir, names] :
+         {std::pair(tree, std::set<std::string>{}), std::pair(orphans, std::set<std::string>{}),
+          std::pair(own, ours),
+          std::pair(root, std::set<std::string>{".harp", "tree", "lost+found"})}) {
+        if (auto r = holds_only(dir, names); !r) {
+            return r;
+        }
+    }
+    for (const auto &dir : {tree, orphans}) {
+        if (rmdir(dir.c_str()) < 0 && errno != ENOENT) {
+            return errno_failure(dir);
+        }
+    }
+    for (const auto &file : files) {
+        if (unlink((own + "/" + file).c_str()) < 0 && errno != ENOENT) {
+            return errno_failure(file);
+        }
+    }
+    if (rmdir(own.c_str()) < 0 && errno != ENOENT) {
+        return errno_failure(own);
+    }
+    return {};
+}
+
+result<std::string> do_clear_lower(const context &ctx) {
+    const auto &at = ctx.c->lower_path();
+    if (!mounted_at(at).ok()) {
+        return std::string("not mounted");
+    }
+    if (auto r = remove_layout(at); !r) {
+        return r.error();
+    }
+    return at;
 }
 
 result<std::string> do_umount(const std::string &path, milliseconds deadline) {

@@ -130,6 +130,8 @@ std::string_view name_of(action a) {
         return "helper-stop";
     case action::umount_harp:
         return "umount-harp";
+    case action::clear_lower:
+        return "clear-lower";
     case action::umount_lower:
         return "umount-lower";
     case action::link_remove:
@@ -198,6 +200,10 @@ plan plan_mount_lower(const config &c, const mount_args &args) {
 plan plan_mount_harp(const config &c, const mount_args &args) {
     return {make(action::mount_harp, mount_deadline,
                  {c.lower_path(), c.export_path, args.options})};
+}
+
+plan plan_clear_lower(const config &c) {
+    return {make(action::clear_lower, slow, {c.lower_path()})};
 }
 
 plan plan_umount(const config &c, milliseconds deadline) {

@@ -49,6 +49,7 @@ enum class action {
     nfsd_stop,
     helper_stop,
     umount_harp,
+    clear_lower,
     umount_lower,
     link_remove,
     namespaces_remove,
@@ -76,6 +77,7 @@ std::vector<std::string> helpers_of(const config &c);
 plan plan_prepare(const config &c);
 plan plan_mount_lower(const config &c, const mount_args &args);
 plan plan_mount_harp(const config &c, const mount_args &args);
+plan plan_clear_lower(const config &c);
 plan plan_umount(const config &c, std::chrono::milliseconds deadline);
 plan plan_start(const config &c, const start_args &args);
 plan plan_stop(const config &c, const stop_args &args);

@@ -301,6 +301,10 @@ void service::mount_harp(mount_args args, done_fn done) {
     impl_->call("mount_harp", to_json(args), std::move(done));
 }
 
+void service::clear_lower(done_fn done) {
+    impl_->call("clear_lower", json::object(), std::move(done));
+}
+
 void service::umount(std::chrono::milliseconds deadline, done_fn done) {
     impl_->call("umount", {{"deadline", deadline.count()}}, std::move(done));
 }

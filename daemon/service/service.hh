@@ -128,6 +128,8 @@ public:
     /* noatime and errors=remount-ro (ext4) are added. Mounted already: no error. */
     void mount_lower(mount_args args, done_fn done);
     void mount_harp(mount_args args, done_fn done);
+    /* What harp's mount laid out on the lower, which is empty yet, goes; harp's mount has gone. */
+    void clear_lower(done_fn done);
     /* Harp, then the lower; never lazily. EBUSY is waited out until the deadline. */
     void umount(std::chrono::milliseconds deadline, done_fn done);
     void start(start_args args, done_fn done);

@@ -321,7 +321,7 @@ result<std::string> counted(result<size_t> n, const char *what) {
 bool takes_down(action a) {
     return a == action::link_down || a == action::destroy_sockets || a == action::exports_flush ||
            a == action::nfsd_drain || a == action::nfsd_stop || a == action::umount_harp ||
-           a == action::umount_lower || a == action::link_remove;
+           a == action::clear_lower || a == action::umount_lower || a == action::link_remove;
 }
 
 result<std::string> inside(const context &ctx, const step &s, int host_lock) {
@@ -364,6 +364,8 @@ result<std::string> inside(const context &ctx, const step &s, int host_lock) {
         return do_nfsd_drain(ctx, s.deadline);
     case action::nfsd_stop:
         return do_nfsd_stop(ctx);
+    case action::clear_lower:
+        return do_clear_lower(ctx);
     case action::umount_harp:
     case action::umount_lower:
         return do_umount(s.detail.at(0), s.deadline);

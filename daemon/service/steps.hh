@@ -40,6 +40,7 @@ void carry_out_inside(const context &ctx, std::span<const step> steps,
 result<std::string> do_mounts(const context &ctx);
 result<std::string> do_mount_lower(const context &ctx);
 result<std::string> do_mount_harp(const context &ctx);
+result<std::string> do_clear_lower(const context &ctx);
 result<std::string> do_umount(const std::string &path, std::chrono::milliseconds deadline);
 result<std::string> do_exports(const context &ctx);
 result<std::string> do_exports_flush();
@@ -74,6 +75,9 @@ result<observed> observed_from_json(std::string_view text);
 /* Small files, whole: proc, nfsd and our own. */
 result<std::string> read_text(int dir, const std::string &path);
 result<void> write_text(int dir, const std::string &path, std::string_view text, int flags = 0);
+
+/* The layout that the module's init made below @root, if nothing was put there since. */
+result<void> remove_layout(const std::string &root);
 
 struct mount_entry {
     std::string point, type, source;

@@ -29,6 +29,7 @@ public:
     void start(std::vector<net::connection>, done_fn done) override { soon(done); }
     void stop(bool, done_fn done) override { soon(done); }
     void unmount(done_fn done) override { soon(done); }
+    void clear_lower(done_fn done) override { soon(done); }
     void teardown(done_fn done) override { soon(done); }
     std::string describe() const override { return "none"; }
 

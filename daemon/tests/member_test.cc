@@ -41,7 +41,10 @@ public:
     void give_link(unique_fd, link_wanted) override {}
     void drop_link() override { told_.emplace_back("drop link"); }
     knl::replica_facts facts() const override { return facts_; }
-    void destroy(std::function<void(result<void>)> done) override { done({}); }
+    void destroy(std::function<void(result<void>)> done) override {
+        told_.emplace_back("destroy");
+        done({});
+    }
 
 private:
     const knl::replica_facts &facts_;
@@ -56,6 +59,8 @@ struct service_log {
     int starts = 0;
     int stops = 0;
     int ended = 0; /* of both */
+    bool clears_fail = false;
+    std::vector<std::string> told; /* of the rest */
 };
 
 class scripted_service final : public service_port {
@@ -69,11 +74,18 @@ public:
         log_.stops++;
         end(log_.stops_fail, std::move(done));
     }
-    void unmount(done_fn done) override { end(false, std::move(done)); }
-    void teardown(done_fn done) override { end(false, std::move(done)); }
+    void unmount(done_fn done) override { note("unmount", std::move(done)); }
+    void teardown(done_fn done) override { note("teardown", std::move(done)); }
+    void clear_lower(done_fn done) override {
+        log_.clears_fail ? end(true, std::move(done)) : note("clear lower", std::move(done));
+    }
     std::string describe() const override { return "scripted"; }
 
 private:
+    void note(const char *what, done_fn done) {
+        log_.told.emplace_back(what);
+        end(false, std::move(done));
+    }
     void end(bool fails, done_fn done) {
         loop_.post([this, fails, done = std::move(done)] {
             done(fails ? result<void>(fail(EIO, "as the test wants it")) : result<void>());
@@ -168,6 +180,12 @@ protected:
         }
         return done();
     }
+    result<void> dissolve(group_member::ending how) {
+        std::optional<result<void>> out;
+        member_->dissolve(how, [&](const result<void> &r) { out = r; });
+        EXPECT_TRUE(wait([&] { return out.has_value(); }));
+        return out.value_or(fail(ETIMEDOUT, "no end"));
+    }
     bool quiet() {
         member_->leave();
         return wait([this] { return member_->quiet(); });
@@ -253,6 +271,27 @@ TEST_F(member_service, what_an_earlier_harpd_left_of_an_unknown_view_is_left) {
     facts_.link_up = true;
     make();
     EXPECT_EQ(told_, (calls{"leave", "drop link"}));
+}
+
+TEST_F(member_service, a_deleted_group_keeps_its_files) {
+    start();
+    EXPECT_TRUE(dissolve(group_member::ending::keep_files).ok());
+    EXPECT_EQ(log_.told, (calls{"unmount", "teardown"}));
+    EXPECT_FALSE(fs::exists(dir_ + "/g"));
+}
+
+/* While the replica lives it holds what is to go; once it is unmounted it is too late. */
+TEST_F(member_service, a_creation_that_failed_clears_the_lower_once_the_replica_has_gone) {
+    start();
+    log_.clears_fail = true;
+    EXPECT_EQ(dissolve(group_member::ending::undo).error().text, "as the test wants it");
+    EXPECT_EQ(told_.back(), "destroy");
+    EXPECT_EQ(log_.told, (calls{"unmount"})) << "it can be tried again";
+    EXPECT_TRUE(fs::exists(dir_ + "/g"));
+    log_.clears_fail = false;
+    EXPECT_TRUE(dissolve(group_member::ending::undo).ok());
+    EXPECT_EQ(log_.told, (calls{"unmount", "unmount", "clear lower", "teardown"}));
+    EXPECT_FALSE(fs::exists(dir_ + "/g"));
 }
 
 TEST_F(member_service, a_witness_that_is_nearly_full_is_no_backup) {

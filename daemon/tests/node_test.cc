@@ -7,6 +7,7 @@
 #include "util/json.hh"
 #include "vsr/wire.hh"
 
+#include <algorithm>
 #include <filesystem>
 #include <fmt/format.h>
 #include <fstream>
@@ -359,6 +360,139 @@ TEST_F(node_ports, a_group_whose_file_was_changed_since_is_deleted) {
     ASSERT_EQ(status()["groups"].size(), 1u);
     EXPECT_EQ(ask("127.0.8.1", deletion(true).dump()), 0);
     EXPECT_TRUE(wait([&] { return status()["groups"].size() == 0; }));
+}
+
+/* The witness makes a group; the data members' harpds say what a test wants. */
+class node_creation : public node_ports {
+protected:
+    void SetUp() override {
+        node_ports::SetUp();
+        fs::remove_all(state_dir());
+        std::ofstream(group_file()) << group_;
+        restart();
+        for (size_t i = 0; i < peers_.size(); i++) {
+            auto l = cluster::record_listener::make(
+                    loop_, {fmt::format("127.0.8.{}", i + 1)}, port_,
+                    [](const cluster::endpoint &) { return true; },
+                    [this, i](const cluster::caller &who) { asked(i, who); });
+            ASSERT_TRUE(l.ok()) << l.error().text;
+            peers_[i] = std::move(*l);
+        }
+    }
+    void TearDown() override {
+        for (auto &p : peers_) {
+            p.reset();
+        }
+        node_ports::TearDown();
+    }
+    void asked(size_t i, const cluster::caller &who) {
+        json j = json::parse_or_null(who.body);
+        std::string what = fmt::format("{} m{}", j["op"].get<std::string>(), i);
+        bool made = fs::exists(state_dir() + "/state.0");
+        said_.push_back(what + (made ? "" : " (nothing at m2)"));
+        cluster::reply(who.socket, refuses_.contains(what) ? cluster::answer{EIO, refuses_.at(what)}
+                                                           : cluster::answer{0, "{}"});
+    }
+    /* The words of the refusal, or "made". */
+    std::string create() {
+        said_.clear();
+        std::optional<result<std::string>> r;
+        node_->group_create("g", [&](const result<std::string> &x) { r = x; });
+        EXPECT_TRUE(wait([&] { return r.has_value(); }));
+        return !r ? "no answer" : *r ? "made" : r->error().text;
+    }
+    using list = std::vector<std::string>;
+    list after_the_probes() const {
+        return {said_.begin() + std::min<ptrdiff_t>(2, static_cast<ptrdiff_t>(said_.size())),
+                said_.end()};
+    }
+
+    std::array<std::unique_ptr<cluster::record_listener>, 2> peers_;
+    std::map<std::string, std::string> refuses_;
+    list said_;
+};
+
+/* A data member lays its lower out: it is asked when the others have made their parts. */
+TEST_F(node_creation, the_witness_is_the_first_to_make_its_part) {
+    EXPECT_EQ(create(), "made");
+    EXPECT_EQ(after_the_probes(), (list{"create m1", "create m0"}));
+    EXPECT_EQ(status()["groups"].size(), 1u);
+}
+
+TEST_F(node_creation, what_was_made_is_taken_back_and_can_be_made_again) {
+    refuses_["create m1"] = "its disk is full";
+    EXPECT_EQ(create(), "m1: its disk is full\nnothing was created");
+    EXPECT_EQ(after_the_probes().front(), "create m1");
+    EXPECT_EQ(std::count(said_.begin(), said_.end(), "create m0"), 0) << "nothing to take back";
+    EXPECT_EQ(status()["groups"].size(), 0u);
+    EXPECT_FALSE(fs::exists(state_dir()));
+    refuses_.clear();
+    EXPECT_EQ(create(), "made");
+}
+
+TEST_F(node_creation, a_part_that_cannot_be_made_leaves_no_state) {
+    fs::create_directories(state_dir() + "/log");
+    const auto said = create();
+    EXPECT_TRUE(said.starts_with("m2: " + state_dir() + "/log: ")) << said;
+    EXPECT_TRUE(said.ends_with("\nnothing was created")) << said;
+    EXPECT_EQ(after_the_probes(), list{}) << "nobody else was asked to make anything";
+    fs::remove(state_dir() + "/log");
+    EXPECT_TRUE(fs::is_empty(state_dir()));
+    EXPECT_EQ(create(), "made");
+}
+
+/* Its answer may have been lost, and its part be there. */
+TEST_F(node_creation, the_member_that_failed_takes_its_part_back_as_well) {
+    refuses_["create m0"] = "it did not answer";
+    EXPECT_EQ(create(), "m0: it did not answer\nnothing was created");
+    for (const char *undo : {"undo m0", "undo m1"}) {
+        EXPECT_EQ(std::count_if(said_.begin(), said_.end(),
+                                [undo](const auto &s) { return s.starts_with(undo); }),
+                  1)
+                << undo;
+    }
+}
+
+TEST_F(node_creation, what_could_not_be_taken_back_is_told) {
+    refuses_["create m0"] = "no";
+    refuses_["undo m1"] = "tree/ holds 'x'";
+    EXPECT_EQ(create(), "m0: no\nm1: tree/ holds 'x'; what was made there stays until "
+                        "`harpctl group delete g` is given there");
+    EXPECT_EQ(status()["groups"].size(), 0u);
+}
+
+TEST_F(node_creation, a_witness_without_room_for_its_log_is_no_member) {
+    auto free = fs::space(dir_).available;
+    if (free > 63ull << 30) {
+        GTEST_SKIP() << "no log would be too large for this disk";
+    }
+    const auto want = (free / 4096 << 12) + (1u << 30);
+    group_.replace(group_.find("\"16M\""), 5, fmt::format("\"{}\"", want));
+    std::ofstream(group_file()) << group_;
+    const auto said = create();
+    EXPECT_TRUE(said.starts_with(fmt::format("m2: no room for the log in {}: log_size is {}, ",
+                                             dir_ + "/lib", format_size(want))))
+            << said;
+    EXPECT_NE(said.find(" are free\nnothing was created"), std::string::npos) << said;
+    EXPECT_EQ(after_the_probes(), list{});
+}
+
+TEST_F(node_creation, a_member_whose_ports_are_others_refuses_before_anything_is_made) {
+    auto at = group_.rfind("control_port = ");
+    group_.replace(at, group_.find('\n', at) - at, "control_port = 1");
+    std::ofstream(group_file()) << group_;
+    const auto said = create();
+    EXPECT_NE(said.find("expected the same in both"), std::string::npos) << said;
+    EXPECT_EQ(after_the_probes(), list{});
+}
+
+TEST_F(node_creation, only_the_creation_that_made_it_takes_it_back) {
+    ASSERT_EQ(create(), "made");
+    peers_[0].reset();
+    json undo = {{"op", "undo"}, {"group", "g"}, {"lineage", 1}};
+    undo["uuid"] = group_status()["uuid"];
+    EXPECT_EQ(ask("127.0.8.1", undo.dump()), 0) << "there is nothing of it here";
+    EXPECT_EQ(status()["groups"].size(), 1u);
 }
 
 /* I10: what cannot run is in status, with the file and what is wrong with it. */

@@ -97,6 +97,12 @@ namespaces-remove   10000 ms
 )");
 }
 
+TEST(service_plan, clear_lower) {
+    EXPECT_EQ(to_text(plan_clear_lower(golden())), R"(clear-lower         15000 ms
+    /run/harp/lower
+)");
+}
+
 size_t place(const plan &p, action a) {
     return static_cast<size_t>(
             std::find_if(p.begin(), p.end(), [a](const step &s) { return s.what == a; }) -

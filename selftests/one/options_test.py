@@ -222,19 +222,43 @@ def bad_lower(lower: Lower) -> None:
         umount(place)
 
 
+def lay_out(m: Member, change: dict[str, str | None]) -> None:
+    mount(m.lower, m.mnt, "harp", options_text(change))
+    umount(m.mnt)
+    harpnl.Harp().verb("replica-del", "opts", 0)
+
+
+def make_anew(m: Member) -> None:
+    run("umount", m.lower)
+    make_fs(m.disk, "ext4")
+    mount_lower(m.disk, m.lower, "ext4")
+
+
+def taken_back() -> None:
+    """What init makes is what harpd removes when the creation of a group has failed, by these
+    names and without a mount (daemon/service/mounts.cc); then another group can have it."""
+    m = Member(0, disks()[0])
+    files, dirs = ("ino2fid", "lb", "reserve", "rows"), (".harp/orphans", ".harp", "tree")
+    lay_out(m, {})
+    made = {str(path.relative_to(m.lower)) for path in m.lower.rglob("*")}
+    assert made == {*dirs, *(f".harp/{name}" for name in files), "lost+found"}, made
+    for name in files:
+        (m.lower / ".harp" / name).unlink()
+    for name in dirs:
+        (m.lower / name).rmdir()
+    lay_out(m, {"uuid": UUID[:-1] + "0", "lineage": "9"})
+    make_anew(m)
+
+
 def of_another() -> None:
     """A lower knows whose it is."""
     m = Member(0, disks()[0])
-    mount(m.lower, m.mnt, "harp", options_text({}))
-    umount(m.mnt)
-    harpnl.Harp().verb("replica-del", "opts", 0)
+    lay_out(m, {})
     refused({"init": "-", "uuid": UUID[:-1] + "0"}, errno.EBUSY, "belongs to another group")
     refused({"init": "-", "lineage": "8"}, errno.EBUSY, "belongs to another lineage")
     refused({"init": "-", "member": "1"}, errno.EBUSY, "belongs to another member")
     refused({}, errno.EEXIST, "laid out already")
-    run("umount", m.lower)
-    make_fs(m.disk, "ext4")
-    mount_lower(m.disk, m.lower, "ext4")
+    make_anew(m)
 
 
 def full_lower() -> None:
@@ -315,7 +339,7 @@ def mounted_again() -> None:
 
 
 def main() -> int:
-    t = Ktap(len(BAD) + len(LOWERS) + 7)
+    t = Ktap(len(BAD) + len(LOWERS) + 8)
     m = Member(0, disks()[0])
     make_fs(m.disk, "ext4")
     mount_lower(m.disk, m.lower, "ext4")
@@ -328,6 +352,7 @@ def main() -> int:
         for lower in LOWERS:
             t.run(f"refused as a lower: {lower.title}", lambda x=lower: bad_lower(x))
         t.run("refused: a lower of another group, lineage or member", of_another)
+        t.run("a layout that is taken back makes room for another group", taken_back)
         t.run("refused: init where there are files", full_lower)
         t.run("/proc/mounts shows the options; without a view nothing else works", shown)
         t.run("the replica outlives the mount", mounted_again)
