@@ -351,8 +351,8 @@ struct dentry *harp_orphan_make(struct harp_lower *lw, const struct harp_sec_ino
 
 /* ------------------------------------------------------------------ apply.c */
 typedef int (*harp_apply_step)(struct harp_replica *r, const void *arg);
-int __must_check harp_apply_insist(struct harp_replica *r, harp_apply_step step, const void *arg,
-				   const char *what, u64 index);
+int harp_apply_insist(struct harp_replica *r, harp_apply_step step, const void *arg,
+		      const char *what, u64 index);
 
 /* ------------------------------------------------------------------- sync.c */
 int harp_sync_thread(void *arg);
