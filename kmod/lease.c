@@ -71,11 +71,10 @@ bool harp_lease_valid(struct harp_replica *r)
  * @now: the time
  *
  * Context: replica.lock held.
- * Return: true when there was no valid lease and now there is.
+ * Return: true when the time counts and the lease runs now.
  */
 bool harp_lease_extend(struct harp_replica *r, ktime_t sent, ktime_t now)
 {
-	bool had = ktime_before(now, r->lease_until);
 	ktime_t until;
 
 	lockdep_assert_held(&r->lock);
@@ -86,7 +85,7 @@ bool harp_lease_extend(struct harp_replica *r, ktime_t sent, ktime_t now)
 					   100));
 	if (ktime_after(until, r->lease_until))
 		WRITE_ONCE(r->lease_until, until);
-	return !had && ktime_before(now, r->lease_until);
+	return ktime_before(now, r->lease_until);
 }
 
 static void harp_lease_arm(struct harp_replica *r, ktime_t now)
@@ -103,34 +102,41 @@ static void harp_lease_arm(struct harp_replica *r, ktime_t now)
  *
  * A primary whose harpd is silent takes no more promises, so its lease ends (G2).
  *
+ * Who looks at the clock without replica.lock may have seen the lease end that is found
+ * running here: what follows from its end is undone whenever it runs, not only when it
+ * had ended by this clock.
+ *
  * Context: process context, takes replica.lock.
  */
 void harp_lease_renew(struct harp_replica *r, u64 t_sent_ns)
 {
 	struct harp_links *ls = r->links;
-	ktime_t now = ktime_get_boottime();
-	bool gained = false, back = false;
+	bool runs = false, back = false;
+	ktime_t now;
 
 	if (t_sent_ns > KTIME_MAX)
 		return;
 	spin_lock(&r->lock);
-	if (r->role == HARP_ROLE_PRIMARY && harp_in_view(r) && harp_touched(r, now)) {
-		gained = harp_lease_extend(r, ns_to_ktime(t_sent_ns), now);
-		back = gained && ls->lease_lost;
-		if (gained)
-			ls->lease_lost = false;
-		if (!ls->lease_armed && ktime_before(now, r->lease_until)) {
-			ls->lease_armed = true;
-			harp_lease_arm(r, now);
-		}
+	now = ktime_get_boottime();
+	if (r->role == HARP_ROLE_PRIMARY && harp_in_view(r) && harp_touched(r, now))
+		runs = harp_lease_extend(r, ns_to_ktime(t_sent_ns), now);
+	if (runs) {
+		back = ls->lease_lost;
+		ls->lease_lost = false;
+	}
+	if (runs && !ls->lease_armed) {
+		ls->lease_armed = true;
+		harp_lease_arm(r, now);
 	}
 	spin_unlock(&r->lock);
+	if (!runs)
+		return;
 	if (back)
 		harp_event(r, HARP_EVENT_LEASE_BACK, r->view, NULL);
-	if (gained) {
+	/* After the lease was set; who parks looks at it when in the queue: harp_park(). */
+	if (wq_has_sleeper(&r->serve_wq))
 		wake_up_all(&r->serve_wq);
-		harp_try_serve(r);
-	}
+	harp_try_serve(r);
 }
 
 /**

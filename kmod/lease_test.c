@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /* KUnit: promise, lease and fence on given times (protocol L1-L4, S1). */
 #include <kunit/test.h>
+#include <linux/completion.h>
+#include <linux/delay.h>
+#include <linux/kthread.h>
 #include <net/net_namespace.h>
 #include "dataplane.h"
 
@@ -75,12 +78,12 @@ static u64 promise(struct harp_replica *r, ktime_t now, u64 heard, bool serving)
 
 static bool extend(struct harp_replica *r, ktime_t sent, ktime_t now)
 {
-	bool gained;
+	bool runs;
 
 	spin_lock(&r->lock);
-	gained = harp_lease_extend(r, sent, now);
+	runs = harp_lease_extend(r, sent, now);
 	spin_unlock(&r->lock);
-	return gained;
+	return runs;
 }
 
 static void lease_counts_from_the_send_time(struct kunit *test)
@@ -90,11 +93,11 @@ static void lease_counts_from_the_send_time(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, extend(r, at(100), at(500)));
 	KUNIT_EXPECT_EQ(test, r->lease_until, at(100 + DELTA * 9 / 10));
 	/* An older message's ACK takes nothing away. */
-	KUNIT_EXPECT_FALSE(test, extend(r, at(50), at(510)));
+	KUNIT_EXPECT_TRUE(test, extend(r, at(50), at(510)));
 	KUNIT_EXPECT_EQ(test, r->lease_until, at(1000));
 	/* So late that it gives nothing any more. */
 	KUNIT_EXPECT_FALSE(test, extend(r, at(200), at(5000)));
-	/* After the end it is gained anew, and that is told. */
+	/* After the end it is gained anew. */
 	KUNIT_EXPECT_TRUE(test, extend(r, at(4900), at(5000)));
 }
 
@@ -127,6 +130,72 @@ static void lease_ends_before_the_promise(struct kunit *test)
 		KUNIT_EXPECT_LT(test, slow_ns, fast_ns);
 	}
 	harp_replica_put(p);
+}
+
+/**
+ * struct parked - an operation that waits for the lease
+ * @r: the replica
+ * @err: what it was told
+ * @done: when it was
+ */
+struct parked {
+	struct harp_replica *r;
+	int err;
+	struct completion done;
+};
+
+static int enters(void *arg)
+{
+	struct parked *p = arg;
+
+	p->err = harp_enter(p->r);
+	complete(&p->done);
+	return 0;
+}
+
+/* A primary that serves, in a view of this kernel's time, with a lease that runs. */
+static struct harp_replica *serving(struct kunit *test)
+{
+	struct harp_replica *r = member_in(test, HARP_ROLE_PRIMARY);
+
+	r->links->view_began = 0;
+	r->serving = true;
+	r->lease_until = ktime_add_ms(ktime_get_boottime(), 1000 * DELTA);
+	return r;
+}
+
+/* It looked just after the end, and the renewal, though it came later, just before it. */
+static void renewal_wakes_who_saw_the_lease_end(struct kunit *test)
+{
+	struct harp_replica *r = serving(test);
+	ktime_t until = r->lease_until;
+	struct parked p = { .r = r };
+	struct task_struct *t;
+
+	init_completion(&p.done);
+	r->lease_until = 0;
+	t = kthread_run(enters, &p, "harp-parked");
+	KUNIT_ASSERT_FALSE(test, IS_ERR(t));
+	while (READ_ONCE(t->__state) != TASK_IDLE)
+		msleep(20);
+	WRITE_ONCE(r->lease_until, until);
+	harp_lease_renew(r, ktime_get_boottime_ns());
+	if (!wait_for_completion_timeout(&p.done, 10 * HZ)) {
+		KUNIT_FAIL(test, "it still sleeps, in a lease that runs");
+		wake_up_all(&r->serve_wq);
+		wait_for_completion(&p.done);
+	}
+	KUNIT_EXPECT_EQ(test, p.err, 0);
+}
+
+/* The same for who tells: "lost" is not left standing over a lease that runs. */
+static void renewal_takes_back_that_the_lease_was_lost(struct kunit *test)
+{
+	struct harp_replica *r = serving(test);
+
+	r->links->lease_lost = true;
+	harp_lease_renew(r, ktime_get_boottime_ns());
+	KUNIT_EXPECT_FALSE(test, r->links->lease_lost);
 }
 
 static void promise_needs_to_be_heard(struct kunit *test)
@@ -271,6 +340,8 @@ static struct kunit_case lease_cases[] = {
 	KUNIT_CASE(lease_counts_from_the_send_time),
 	KUNIT_CASE(lease_takes_no_time_that_is_not_its_own),
 	KUNIT_CASE(lease_ends_before_the_promise),
+	KUNIT_CASE(renewal_wakes_who_saw_the_lease_end),
+	KUNIT_CASE(renewal_takes_back_that_the_lease_was_lost),
 	KUNIT_CASE(promise_needs_to_be_heard),
 	KUNIT_CASE(promise_needs_a_primary_that_serves),
 	KUNIT_CASE(fence_waits_for_a_promise_to_another),
