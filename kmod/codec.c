@@ -313,6 +313,12 @@ static bool harp_time_ok(const struct harp_time *t)
 	return le32_to_cpu(t->nsec) < 1000000000U && !t->reserved;
 }
 
+/* A fid, or that there is none. */
+static bool harp_fid_or_none(__le64 fid)
+{
+	return !fid || harp_fid_possible(le64_to_cpu(fid));
+}
+
 static bool harp_mode_ok(u32 mode)
 {
 	/* FIFO, character, directory, block, regular, symbolic link, socket */
@@ -337,8 +343,10 @@ static int harp_parse_inode(struct harp_rec *out, const struct harp_sec_inode *s
 		return bad(why, "inode section: state");
 	if (le16_to_cpu(s->attrs) & ~HARP_ATTR_ALL)
 		return bad(why, "inode section: attrs");
-	if (!s->fid)
-		return bad(why, "inode section: no fid");
+	if (!harp_fid_possible(le64_to_cpu(s->fid)))
+		return bad(why, "inode section: no possible fid");
+	if (!harp_fid_or_none(s->parent))
+		return bad(why, "inode section: parent");
 	if (!harp_mode_ok(le32_to_cpu(s->mode)))
 		return bad(why, "inode section: mode");
 	if (le64_to_cpu(s->size) > HARP_OFF_MAX || le64_to_cpu(s->size_before) > HARP_OFF_MAX)
@@ -361,8 +369,10 @@ static int harp_parse_name(struct harp_rec *out, const struct harp_sec_name *s, 
 	n = len - sizeof(*s);
 	if (out->nname == 2)
 		return bad(why, "more than two name sections");
-	if (!s->dir)
-		return bad(why, "name section: no directory");
+	if (!harp_fid_possible(le64_to_cpu(s->dir)))
+		return bad(why, "name section: no possible directory");
+	if (!harp_fid_or_none(s->expect) || !harp_fid_or_none(s->put))
+		return bad(why, "name section: fid");
 	if (memchr(name, '/', n) || memchr(name, 0, n))
 		return bad(why, "name section: slash or NUL in the name");
 	if (name[0] == '.' && (n == 1 || (n == 2 && name[1] == '.')))

@@ -128,6 +128,14 @@ static inline u32 harp_symlink_len(const struct harp_sec_symlink *s)
 	return le32_to_cpu(s->sec.len) - sizeof(*s);
 }
 
+/* Can a file have this fid? No other has a place of its own in a lower's row file. */
+static inline bool harp_fid_possible(u64 fid)
+{
+	u64 slot = fid & HARP_FID_SLOT_MASK;
+
+	return fid == HARP_FID_ROOT || (slot >= HARP_FID_FIRST && slot <= HARP_FID_SLOT_MAX);
+}
+
 /* Name of a record type for people ("create"), or "?" */
 const char *harp_rec_type_name(u8 type);
 

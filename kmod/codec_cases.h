@@ -300,7 +300,17 @@ static const struct harp_damage harp_damages[] = {
 	{ "mode without a type", HARP_REC_WRITE, 76, 4, 0644, "inode section: mode" },
 	{ "mode of no type", HARP_REC_WRITE, 76, 4, 0030644, "inode section: mode" },
 	{ "mode too big", HARP_REC_WRITE, 76, 4, 0x108000, "inode section: mode" },
-	{ "fid 0", HARP_REC_WRITE, 80, 8, 0, "inode section: no fid" },
+	{ "fid 0", HARP_REC_WRITE, 80, 8, 0, "inode section: no possible fid" },
+	{ "fid of the head's row", HARP_REC_RELEASE, 80, 8, 1ULL << 48,
+	  "inode section: no possible fid" },
+	{ "fid that is nobody's", HARP_REC_WRITE, 80, 8, HARP_FID_FIRST - 1,
+	  "inode section: no possible fid" },
+	{ "fid of another root", HARP_REC_WRITE, 80, 8, 1ULL << 48 | HARP_FID_ROOT,
+	  "inode section: no possible fid" },
+	{ "fid beyond all rows", HARP_REC_WRITE, 80, 8, HARP_FID_SLOT_MAX + 1,
+	  "inode section: no possible fid" },
+	{ "fid of all ones", HARP_REC_RELEASE, 80, 8, ~0ULL, "inode section: no possible fid" },
+	{ "parent", HARP_REC_MKDIR, 88, 8, 1ULL << 48, "inode section: parent" },
 	{ "size before", HARP_REC_WRITE, 112, 8, 1ULL << 63, "inode section: size" },
 	{ "size", HARP_REC_WRITE, 120, 8, ~0ULL, "inode section: size" },
 	{ "atime", HARP_REC_WRITE, 136, 4, 1000000000, "inode section: time" },
@@ -325,7 +335,14 @@ static const struct harp_damage harp_damages[] = {
 	  "name section: slash or NUL in the name" },
 	{ "name with a NUL", HARP_REC_CREATE, 355, 1, 0,
 	  "name section: slash or NUL in the name" },
-	{ "name in no directory", HARP_REC_CREATE, 328, 8, 0, "name section: no directory" },
+	{ "name in no directory", HARP_REC_CREATE, 328, 8, 0,
+	  "name section: no possible directory" },
+	{ "name in the head's row", HARP_REC_CREATE, 328, 8, 1ULL << 48,
+	  "name section: no possible directory" },
+	{ "name of the head's row before", HARP_REC_CREATE, 336, 8, 1ULL << 48,
+	  "name section: fid" },
+	{ "name of what is beyond all rows", HARP_REC_CREATE, 344, 8, HARP_FID_SLOT_MAX + 1,
+	  "name section: fid" },
 	{ "names missing", HARP_REC_CREATE, 5, 1, HARP_REC_RENAME,
 	  "name sections do not fit the type" },
 	{ "directory missing", HARP_REC_RELEASE, 5, 1, HARP_REC_UNLINK,
@@ -393,6 +410,27 @@ static inline const char *harp_check_damage(const struct harp_damage *d, u8 *buf
 	if (strcmp(why, d->why))
 		return why;
 	HARP_CHECK(!rec.hdr);
+	return NULL;
+}
+
+/* What every lower has a row for is taken, up to the last. */
+static const char *codec_case_fids(u8 *buf, u8 *buf2)
+{
+	static const u64 fids[] = {
+		HARP_FID_ROOT, HARP_FID_FIRST, HARP_FID_SLOT_MAX, 1ULL << 48 | HARP_FID_FIRST,
+		0xffffULL << 48 | HARP_FID_SLOT_MAX,
+	};
+	struct harp_builder b;
+	u32 i;
+
+	(void)buf2;
+	for (i = 0; i < ARRAY_SIZE(fids); i++) {
+		harp_build_begin(&b, buf, HARP_SAMPLE_CAP, HARP_REC_UNLINK);
+		harp_sample_inode(&b, HARP_ROLE_OBJECT, fids[i], 0100644);
+		harp_sample_inode(&b, HARP_ROLE_DIR, fids[i], 040755);
+		harp_build_name(&b, fids[i], "name", 4, fids[i], 0);
+		HARP_CHECK(harp_build_finish(&b) == 0);
+	}
 	return NULL;
 }
 
@@ -654,6 +692,7 @@ static const struct harp_codec_case harp_codec_cases[] = {
 	{ "golden", codec_case_golden },
 	{ "bit_flips", codec_case_bit_flips },
 	{ "cut_short", codec_case_cut_short },
+	{ "fids", codec_case_fids },
 	{ "names", codec_case_names },
 	{ "builder_bounds", codec_case_builder_bounds },
 	{ "builder_shape", codec_case_builder_shape },

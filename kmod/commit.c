@@ -590,14 +590,15 @@ u64 harp_now_ns(struct harp_replica *r)
  * @r: the replica
  *
  * Context: process context, takes replica.lock.
- * Return: the fid.
+ * Return: the fid; HARP_FID_NONE when all have been given.
  */
 u64 harp_new_fid(struct harp_replica *r)
 {
-	u64 fid;
+	u64 fid = HARP_FID_NONE;
 
 	spin_lock(&r->lock);
-	fid = r->next_fid++;
+	if (harp_fid_possible(r->next_fid))
+		fid = r->next_fid++;
 	spin_unlock(&r->lock);
 	return fid;
 }

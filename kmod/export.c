@@ -66,11 +66,6 @@ static struct dentry *harp_refuse_handle(struct harp_replica *r, int type, int w
 	return ERR_PTR(-ESTALE);
 }
 
-static bool harp_fid_possible(u64 fid)
-{
-	return fid == HARP_FID_ROOT || (fid & HARP_FID_SLOT_MASK) >= HARP_FID_FIRST;
-}
-
 /* Everything in a handle comes from a client. NULL: not a handle of this mount. */
 static const struct harp_fh *harp_fh_of(struct super_block *sb, const struct fid *fid,
 					int words, int type)

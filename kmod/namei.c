@@ -214,6 +214,7 @@ static int harp_make(struct inode *dir, struct dentry *dentry, struct harp_make 
 	struct harp_op_object *o;
 	struct inode *inode;
 	struct harp_op op;
+	u64 fid;
 	int err;
 
 	err = harp_inode_enter_op(dir, &generation);
@@ -223,6 +224,9 @@ static int harp_make(struct inode *dir, struct dentry *dentry, struct harp_make 
 		err = harp_dir_room(dir);
 	if (err)
 		return err;
+	fid = harp_new_fid(harp_r(dir));
+	if (!fid)
+		return -ENOSPC;
 	err = harp_make_acls(dir, m);
 	if (err)
 		goto out;
@@ -230,9 +234,9 @@ static int harp_make(struct inode *dir, struct dentry *dentry, struct harp_make 
 	err = harp_op_begin(&op, harp_s(dir->i_sb), generation, m->type, extra);
 	if (err)
 		goto out;
-	o = harp_op_add_fid(&op, HARP_ROLE_OBJECT, harp_new_fid(harp_r(dir)));
+	o = harp_op_add_fid(&op, HARP_ROLE_OBJECT, fid);
 	err = -ENOMEM;
-	inode = harp_inode_new(dir->i_sb, o->fid);
+	inode = harp_inode_new(dir->i_sb, fid);
 	if (!inode)
 		goto out_end;
 	err = harp_make_record(&op, dir, dentry, m, o);

@@ -241,7 +241,7 @@ void harp_node_clean(struct harp_node *n)
  * @fid: the result
  *
  * Context: process context, under the lower's cred.
- * Return: 0; -ENODATA: it has none; or the lower's error.
+ * Return: 0; -ENODATA: it has none that a file can have (I9); or the lower's error.
  */
 int harp_fid_read(struct dentry *lower, u64 *fid)
 {
@@ -253,7 +253,7 @@ int harp_fid_read(struct dentry *lower, u64 *fid)
 	if (len != sizeof(v))
 		return -ENODATA;
 	*fid = le64_to_cpu(v);
-	return 0;
+	return harp_fid_possible(*fid) ? 0 : -ENODATA;
 }
 
 /**

@@ -509,6 +509,11 @@ static void times_and_fids_never_come_again(struct kunit *test)
 
 	KUNIT_EXPECT_GE(test, fid, HARP_FID_FIRST);
 	KUNIT_EXPECT_GT(test, harp_new_fid(r), fid);
+	/* Nor one that no lower has a row for. */
+	r->next_fid = HARP_FID_SLOT_MAX;
+	KUNIT_EXPECT_EQ(test, harp_new_fid(r), HARP_FID_SLOT_MAX);
+	KUNIT_EXPECT_EQ(test, harp_new_fid(r), HARP_FID_NONE);
+	KUNIT_EXPECT_EQ(test, harp_new_fid(r), HARP_FID_NONE);
 	/* Another primary's clock was ahead of ours (kernel-notes 61). */
 	r->last_time_ns = now + 3600 * NSEC_PER_SEC;
 	KUNIT_EXPECT_EQ(test, harp_now_ns(r), now + 3600 * NSEC_PER_SEC + 1);

@@ -198,8 +198,7 @@ int harp_rows_read(struct harp_lower *lw, u64 fid, struct harp_row *row)
 	struct harp_row_disk disk;
 	int err;
 
-	if (!(fid & HARP_FID_SLOT_MASK) ||
-	    (fid & HARP_FID_SLOT_MASK) > S64_MAX / HARP_ROW_SIZE)
+	if (!harp_fid_possible(fid))
 		return -ENODATA;
 	err = harp_read_full(lw->rows.file, &disk, sizeof(disk), harp_row_pos(fid));
 	return err ?: harp_row_decode(&disk, fid, row);
@@ -208,7 +207,7 @@ int harp_rows_read(struct harp_lower *lw, u64 fid, struct harp_row *row)
 /**
  * harp_rows_write() - store a row
  * @lw: the lower
- * @row: what
+ * @row: what; its fid is a possible one, as all are that the codec and harp_fid_read() let in
  *
  * Context: process context, under the lower's cred.
  * Return: 0 or the lower's error.
@@ -375,8 +374,7 @@ void harp_fid_note(struct harp_lower *lw, u64 fid)
  */
 bool harp_fid_was_given(const struct harp_lower *lw, u64 fid)
 {
-	return fid == HARP_FID_ROOT ||
-	       ((fid & HARP_FID_SLOT_MASK) >= HARP_FID_FIRST && fid < READ_ONCE(lw->rows.next));
+	return harp_fid_possible(fid) && fid < READ_ONCE(lw->rows.next);
 }
 
 /* --------------------------------------------------------- lower inode to fid */

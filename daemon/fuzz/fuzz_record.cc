@@ -25,6 +25,12 @@ std::unique_ptr<u64[]> copy_of(const u8 *data, size_t size) {
     return p;
 }
 
+// A row of a member's row file that is no other file's, nor its head.
+void require_row(__le64 fid) {
+    const u64 slot = le64_to_cpu(fid) & HARP_FID_SLOT_MASK;
+    require(slot != 0 && slot <= HARP_FID_SLOT_MAX);
+}
+
 u32 all_of(const harp_rec &rec) {
     u32 crc = harp_crc32c(0, rec.hdr, le32_to_cpu(rec.hdr->len));
     for (u32 i = 0; i < rec.nname; i++) {
@@ -82,6 +88,9 @@ void fuzz_as_record(u64 *p, size_t size, bool fit) {
         return;
     }
     require(harp_rec_check_header(p, sizeof(*hdr), nullptr) == 0);
+    for (u32 i = 0; i < rec.ninode; i++) {
+        require_row(rec.inode[i]->fid);
+    }
     require(all_of(rec) != 1);
     rebuild(rec);
 }

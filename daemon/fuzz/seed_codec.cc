@@ -34,6 +34,15 @@ void seed_records(const fs::path &dir, u8 *buf) {
         const harp_rec_hdr *rec = harp_sample(type, buf);
         write(dir / harp_rec_type_name(type), head(0), rec, le32_to_cpu(rec->len));
     }
+    // Fids at the ends of what a row file can hold: fuzz_record makes the checksums fit.
+    const std::pair<const char *, u64> fids[] = {{"fid_of_the_head", 1ULL << 48},
+                                                 {"fid_last", HARP_FID_SLOT_MAX},
+                                                 {"fid_beyond", HARP_FID_SLOT_MAX + 1}};
+    for (const auto &[name, fid] : fids) {
+        harp_rec_hdr *rec = harp_sample(HARP_REC_RELEASE, buf);
+        reinterpret_cast<harp_sec_inode *>(rec + 1)->fid = cpu_to_le64(fid);
+        write(dir / name, head(0), rec, le32_to_cpu(rec->len));
+    }
     struct {
         harp_wire_hdr h;
         u8 body[64];

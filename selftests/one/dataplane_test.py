@@ -8,6 +8,7 @@ matters. The last tests have two real replicas.
 """
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import struct
@@ -25,7 +26,8 @@ import harpwire
 from harpwire import ACK, HELLO, LEAVE, REC
 from lone import GROUP, PROMISE, WITNESS, YOU_INC, Backup, Lone, counter, serving
 
-FID_FAR = 1 << 40
+FID_FAR, TIME_FAR = 1 << 35, 1 << 62
+FID_LAST = (1 << 36) - 1024          # of which every lower has a row
 
 
 def expect(number: int, text: str, call: Callable[[], Any]) -> None:
@@ -296,6 +298,53 @@ def backup_refuses() -> None:
         partner.sock.close()
 
 
+def release(fid: int, index: int, view: int, crc: int, time: int = 0) -> bytes:
+    """A record that says that a regular file is gone, in the section that names it."""
+    inode = struct.pack("<HHIBBHIQ104x", 1, 0, 128, 1, 2, 0, 0o100600, fid)
+    return harpwire.seal_record(27, inode, 1, index, view, 7, crc, time)
+
+
+def every_fid_has_its_row() -> None:
+    """A peer's record is about no fid whose row would be another's, or beyond the file (I9)."""
+    with Lone(slot=1) as lone:
+        head = (lone.member.lower / ".harp/rows").read_bytes()[:64]
+        lone.start(primary=False)
+        partner = lone.partner()
+        crc = partner.wait(HELLO).body["crc_of_top"]
+        partner.sock.close()
+        body = {"prev_index": 1, "prev_view": lone.view, "nrec": 1, "t": 5}
+        for said, fid in (("the head's row", 1 << 48), ("nobody's row", 15),
+                          ("another root", 1 << 48 | 1), ("beyond every row", FID_LAST + 1),
+                          ("the last of all", (1 << 64) - 1)):
+            liar(lone, said, lambda p, f=fid: p.send(REC, release(f, 2, lone.view, crc), **body))
+        assert lone.state()["top"] == 1
+        partner = lone.partner()
+        partner.wait(HELLO)
+        partner.send(REC, release(FID_LAST, 2, lone.view, crc), **body)
+        partner.wait(ACK)
+        partner.send(REC, prev_index=2, prev_view=lone.view, cp=2, ap=2, t=6)
+        lone.wait(lambda s: s["ap"] == 2)
+        partner.sock.close()
+        lone.harp.verb("sync", GROUP, 1)
+        state = lone.state()
+        assert state["lb"] == 2 and not state["media_failure"], state
+        with (lone.member.lower / ".harp/rows").open("rb") as file:
+            now = file.read(64)
+            file.seek(FID_LAST * 64)
+            last = file.read()
+        assert now == head, (head, now)
+        assert len(last) == 64 and last.strip(b"\0"), last
+        lone.wait(lambda s: s["time_left_ms"] == 0)
+        backup = serving(lone)
+        # None is left to give.
+        try:
+            (lone.member.mnt / "new").touch()
+            raise AssertionError("a file without a row was made")
+        except OSError as error:
+            assert error.errno == errno.ENOSPC, error
+        backup.stop()
+
+
 def refused_records_leave_nothing() -> None:
     """What a backup refuses raises neither the next fid nor the next time (I9)."""
     with Lone(slot=1) as lone:
@@ -304,19 +353,14 @@ def refused_records_leave_nothing() -> None:
         where = partner.wait(HELLO).body
         partner.sock.close()
         body = {"prev_index": 1, "prev_view": lone.view, "nrec": 2, "t": 5}
-
-        def release(fid: int, index: int, crc: int) -> bytes:
-            # A regular file that is gone, in the section that names it.
-            inode = struct.pack("<HHIBBHIQ104x", 1, 0, 128, 1, 2, 0, 0o100600, fid)
-            return harpwire.seal_record(27, inode, 1, index, lone.view, 7, crc, 1 << 62)
-        first = release(FID_FAR, 2, where["crc_of_top"])
+        first = release(FID_FAR, 2, lone.view, where["crc_of_top"], TIME_FAR)
         chain = harpnl.record_header(first)["crc"]
-        second = bytearray(release(FID_FAR + 1, 3, chain))
+        other = release(FID_FAR + 1, 3, lone.view, chain, TIME_FAR)
+        second = bytearray(other)
         second[70] ^= 1
         for said, records, change in (
                 ("the second is damaged", first + bytes(second), {}),
-                ("they do not follow", first + release(FID_FAR + 1, 3, chain),
-                 {"prev_view": lone.view - 1})):
+                ("they do not follow", first + other, {"prev_view": lone.view - 1})):
             liar(lone, said, lambda p, r=records, c=change: p.send(REC, r, **{**body, **c}))
         assert lone.state()["top"] == 1
         lone.wait(lambda s: s["time_left_ms"] == 0)
@@ -834,6 +878,7 @@ TESTS: list[tuple[str, Callable[[], Any]]] = [
     ("wire: a stranger's message ends the link", wire_refuses_strangers),
     ("wire: a lower view is refused, a higher one told", wire_views),
     ("wire: a backup takes only what follows its top", backup_refuses),
+    ("wire: every fid has its own row", every_fid_has_its_row),
     ("wire: refused records raise no fid and no time", refused_records_leave_nothing),
     ("takeover: what killed the primary waits for STARTED", suspects_wait_for_started),
     ("lease: an idle link has a beat every quarter of a promise", idle_link_beats),

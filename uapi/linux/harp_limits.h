@@ -12,6 +12,8 @@
 #define HARP_XATTR_NAME_MAX	255
 #define HARP_XATTR_SIZE_MAX	65536	/* one extended attribute's value */
 #define HARP_MEMBERS		3
+/* A lower's row file, 64 bytes per fid, stays below 4 TiB: ext4's limit with 1 KiB blocks. */
+#define HARP_FID_SLOT_MAX	(0x1000000000ULL - 1024)
 
 /* One record: user data of a write is at most HARP_DATA_MAX bytes. */
 #define HARP_DATA_MAX		(1024U * 1024)

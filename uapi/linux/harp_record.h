@@ -308,7 +308,10 @@ struct harp_sec_view {
 	__le32 reserved;
 };
 
-/* Fids. The high 16 bits are the lineage's ordinal, the low 48 a counter. */
+/*
+ * Fids. The high 16 bits are the lineage's ordinal, the low 48 a counter, which ends at
+ * HARP_FID_SLOT_MAX. Of those below the first one given only the root's is any file's.
+ */
 #define HARP_FID_NONE		0ULL
 #define HARP_FID_ROOT		1ULL	/* the share's root directory */
 #define HARP_FID_FIRST		16ULL	/* first fid given to a user's file */
