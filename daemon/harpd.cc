@@ -59,8 +59,8 @@ result<std::unique_ptr<bus::server>> open_bus(loop &l, const options &o, node &n
     a.group_delete = [&n](const std::string &name, bool force, auto done) {
         n.group_delete(name, force, done);
     };
-    a.switchover = [&n](const std::string &name, const std::string &to) {
-        return n.switchover(name, to);
+    a.switchover = [&n](const std::string &name, const std::string &to, auto done) {
+        n.switchover(name, to, done);
     };
     return bus::server::make(l.raw(), o.bus, std::move(a));
 }

@@ -208,6 +208,9 @@ void group_member::carry_out() {
                 });
             }
         }
+        if (out.switchover && switchover_done_) {
+            std::exchange(switchover_done_, nullptr)(*out.switchover);
+        }
         if (out.status_changed) {
             tell_transition();
             env_.status_changed();
@@ -671,21 +674,19 @@ const std::string &group_member::peer_name(slot_t slot) const {
 
 /* ---- requests ---- */
 
-result<void> group_member::switchover(const std::string &to) {
-    auto slot = to.empty() ? std::nullopt : group_.slot_of(to);
-    if (!to.empty() && !slot) {
-        return fail(EINVAL, fmt::format("'{}' is no member of {}", to, group_.name));
-    }
+void group_member::switchover(const std::string &to, std::function<void(result<void>)> done) {
+    auto slot = to.empty() ? core_->status(boottime_now()).backup : group_.slot_of(to);
     if (!slot) {
-        auto s = core_->status(boottime_now());
-        if (!s.backup) {
-            return fail(EPERM, "there is no backup to hand over to");
-        }
-        slot = s.backup;
+        done(to.empty() ? fail(EPERM, "there is no backup to hand over to")
+                        : fail(EINVAL, fmt::format("'{}' is no member of {}", to, group_.name)));
+        return;
     }
-    auto r = core_->request(boottime_now(), want_switchover{*slot});
+    if (auto r = core_->request(boottime_now(), want_switchover{*slot}); !r) {
+        done(r);
+        return;
+    }
+    switchover_done_ = std::move(done);
     carry_out();
-    return r;
 }
 
 void group_member::leave() {
@@ -720,6 +721,14 @@ bool group_member::quiet() const {
            service_ == service_phase::off;
 }
 
+bool group_member::handing_over() const {
+    return core_->handing_over();
+}
+
+bool group_member::stays() const {
+    return core_->state() == member_state::serving && !handing_over();
+}
+
 void group_member::dissolve(ending how, std::function<void(result<void>)> done) {
     if (dissolve_when_started_) {
         done(fail(EBUSY, "it is being deleted already"));
@@ -730,7 +739,8 @@ void group_member::dissolve(ending how, std::function<void(result<void>)> done) 
         dissolve_when_started_ = [this, how, done] { dissolve(how, done); };
         return;
     }
-    leave();
+    (void)core_->request(boottime_now(), want_leave{.hand_over = false});
+    carry_out();
     service_wanted_ = false;
     service_ = service_phase::stopping;
     /* Each next one only when the one before it is done: what is left can be tried again. */

@@ -56,8 +56,12 @@ public:
     void on_notice(const cluster::notice &n, const cluster::endpoint &from);
     /* LINK and FETCH of a caller whose group is ours. */
     void on_caller(cluster::caller who);
-    result<void> switchover(const std::string &to);
-    /* Leaves the view for good (harpd stops on purpose); the service goes with it. */
+    /* @done: when the other serves, or why it does not. */
+    void switchover(const std::string &to, std::function<void(result<void>)> done);
+    /*
+     * Leaves the view for good (harpd stops on purpose); what it serves it hands over first,
+     * if the backup can take it, and stays when that comes to nothing.
+     */
     void leave();
     /*
      * Service, mounts, object and state: all of it goes. The files stay; undo is for a
@@ -69,7 +73,9 @@ public:
     bool serving() const;
     /* Who serves, by its own word of late; empty: nobody that is heard of. */
     const std::string &served_by() const;
-    bool quiet() const; /* leave() has been carried out */
+    bool quiet() const;        /* leave() has been carried out */
+    bool handing_over() const; /* not yet: the switchover is under way */
+    bool stays() const;        /* nor will it be: that came to nothing */
 
 private:
     group_member(member_env env, config::group_config group, slot_t self, vsr::disk_state disk);
@@ -118,6 +124,7 @@ private:
     std::unique_ptr<vsr::core> core_;
     bool carrying_ = false;
     std::function<void()> dissolve_when_started_;
+    std::function<void(result<void>)> switchover_done_;
 
     std::optional<vsr::link_wanted> link_;
     bool link_given_ = false;

@@ -20,7 +20,7 @@ using namespace vsr;
 
 namespace {
 
-/* A switchover under TCG takes seconds; systemd's own limit comes later. */
+/* From the last switchover's end until what was served is taken down. */
 constexpr duration_t leave_limit = 15s;
 
 /* For a witness's log of @size in @dir; it is reserved when the group is made. */
@@ -677,12 +677,15 @@ void node::group_delete(const std::string &name, bool force, text_fn done) {
 
 /* ---- requests ---- */
 
-result<void> node::switchover(const std::string &name, const std::string &to) {
+void node::switchover(const std::string &name, const std::string &to, text_fn done) {
     auto it = groups_.find(name);
     if (it == groups_.end()) {
-        return not_running(name);
+        done(not_running(name));
+        return;
     }
-    return it->second->switchover(to);
+    it->second->switchover(to, [done = std::move(done)](const result<void> &r) {
+        done(r ? result<std::string>(std::string()) : result<std::string>(r.error()));
+    });
 }
 
 void node::leave_all(std::function<void()> done) {
@@ -696,8 +699,22 @@ void node::leave_all(std::function<void()> done) {
 
 void node::check_leaving() {
     bool all = true;
+    bool handing_over = false;
+    std::string stay;
     for (const auto &[name, m] : groups_) {
         all = all && m->quiet();
+        handing_over = handing_over || m->handing_over();
+        stay += m->stays() ? (stay.empty() ? "" : ", ") + name : "";
+    }
+    if (handing_over) {
+        leave_until_ = boottime_now() + leave_limit; /* each ends by itself */
+    } else if (!stay.empty()) {
+        /* Ended, it would leave them to a kernel that serves ten seconds more. */
+        log_error("harpd does not end: {} could not be handed over, as said above, and is served "
+                  "on; try again, or `systemctl stop harpd` ends the service",
+                  stay);
+        left_ = nullptr;
+        return;
     }
     if (all || boottime_now() >= leave_until_) {
         auto done = std::move(left_);

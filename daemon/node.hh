@@ -35,8 +35,11 @@ public:
 
     void group_create(const std::string &name, text_fn done);
     void group_delete(const std::string &name, bool force, text_fn done);
-    result<void> switchover(const std::string &name, const std::string &to);
-    /* Hand over what can be handed over, leave all views, then @done. */
+    void switchover(const std::string &name, const std::string &to, text_fn done);
+    /*
+     * Hand over what can be handed over, leave all views, then @done: not while a group that
+     * has a backup for it is served here.
+     */
     void leave_all(std::function<void()> done);
 
 private:

@@ -73,8 +73,7 @@ extern "C" int harp_bus_switchover(sd_bus_message *m, void *userdata, sd_bus_err
     if (r < 0) {
         return r;
     }
-    auto done = static_cast<server *>(userdata)->calls().switchover(name, to);
-    answer(m, done ? result<std::string>(std::string()) : result<std::string>(done.error()), false);
+    static_cast<server *>(userdata)->calls().switchover(name, to, later(m, false));
     return 1;
 }
 

@@ -24,7 +24,7 @@ struct api {
     std::function<std::string()> status;
     std::function<void(const std::string &name, text_fn)> group_create;
     std::function<void(const std::string &name, bool force, text_fn)> group_delete;
-    std::function<result<void>(const std::string &name, const std::string &to)> switchover;
+    std::function<void(const std::string &name, const std::string &to, text_fn)> switchover;
 };
 
 /* "system", "session" or a D-Bus address. */

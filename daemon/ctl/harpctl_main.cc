@@ -18,7 +18,10 @@ namespace {
 
 using namespace harp;
 
-/* Creating asks two machines and looks at disks; deleting waits for nfsd to stop. */
+/*
+ * Creating asks two machines and looks at disks; deleting waits for nfsd to stop, a switchover
+ * for a backup that lags.
+ */
 constexpr uint64_t call_limit_usec = 90ull * 1000 * 1000;
 
 struct options {
@@ -161,8 +164,8 @@ int switchover(const options &o) {
     if (!r) {
         return complain(r.error(), "`harpctl status` shows who serves and who could take over");
     }
-    printf("group %s: switchover under way; see `harpctl status %s`\n", o.group.c_str(),
-           o.group.c_str());
+    printf("group %s: %s serves now\n", o.group.c_str(),
+           o.to.empty() ? "its backup" : o.to.c_str());
     return 0;
 }
 

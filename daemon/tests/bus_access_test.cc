@@ -58,9 +58,8 @@ protected:
         a.group_delete = [this](const std::string &, bool, const api::text_fn &done) {
             called(done);
         };
-        a.switchover = [this](const std::string &, const std::string &) {
-            calls_++;
-            return result<void>();
+        a.switchover = [this](const std::string &, const std::string &, const api::text_fn &done) {
+            called(done);
         };
         auto made = server::make(loop_.raw(), address_, std::move(a));
         ASSERT_TRUE(made.ok()) << made.error().text;
@@ -79,7 +78,7 @@ protected:
 
     void called(const api::text_fn &done) {
         calls_++;
-        done(std::string("{}"));
+        done(refuses_.empty() ? result<std::string>(std::string("{}")) : fail(EBUSY, refuses_));
     }
 
     void start_bus() {
@@ -147,6 +146,7 @@ protected:
     loop loop_;
     std::unique_ptr<server> server_;
     int calls_ = 0;
+    std::string refuses_;
 };
 
 const std::vector<std::vector<const char *>> changes = {
@@ -178,6 +178,16 @@ TEST_F(access, root_may_change) {
         EXPECT_GT(calls_, before) << words[0] << ": " << said;
         before = calls_;
     }
+}
+
+/* Not "under way": what it says has happened. */
+TEST_F(access, a_switchover_is_told_when_it_has_been) {
+    EXPECT_EQ(harpctl(0, {"switchover", "g"}), "group g: its backup serves now\nexit 0");
+    EXPECT_EQ(harpctl(0, {"switchover", "g", "b"}), "group g: b serves now\nexit 0");
+    refuses_ = "b is 1025 records behind";
+    const std::string said = harpctl(0, {"switchover", "g", "b"});
+    EXPECT_TRUE(said.starts_with("harpctl: b is 1025 records behind\n")) << said;
+    EXPECT_TRUE(said.ends_with("exit 1")) << said;
 }
 
 } // namespace harp::bus

@@ -224,6 +224,42 @@ TEST_F(member_service, what_did_not_stop_is_stopped_again) {
     EXPECT_TRUE(quiet());
 }
 
+TEST_F(member_service, who_asked_for_a_switchover_is_told_how_it_ended_and_not_before) {
+    start();
+    std::vector<result<void>> told;
+    auto ask = [&](const char *to) {
+        member_->switchover(to, [&](const result<void> &r) { told.push_back(r); });
+    };
+    ask("nobody");
+    ASSERT_EQ(told.size(), 1U);
+    EXPECT_EQ(told[0].error().text, "'nobody' is no member of g");
+    ask("m2");
+    ASSERT_EQ(told.size(), 2U);
+    EXPECT_FALSE(told[1].ok()) << "a witness";
+    ask(""); /* its backup, which is not heard: it is waited for */
+    ASSERT_EQ(told.size(), 2U);
+    EXPECT_TRUE(member_->handing_over());
+    EXPECT_FALSE(member_->stays());
+    ask("m1");
+    ASSERT_EQ(told.size(), 3U);
+    EXPECT_EQ(told[2].error().text, "a view change is under way");
+    EXPECT_EQ(log_.stops, 0) << "the service goes on meanwhile";
+    hooks_.event(media_failure{"as the test wants it"});
+    ASSERT_TRUE(wait([&] { return told.size() == 4; }));
+    EXPECT_EQ(told[3].error().text, "another change of view came first");
+    EXPECT_FALSE(member_->handing_over());
+}
+
+TEST_F(member_service, a_group_that_ends_ends_its_switchover) {
+    start();
+    std::optional<result<void>> told;
+    member_->switchover("m1", [&](const result<void> &r) { told = r; });
+    EXPECT_FALSE(told.has_value());
+    EXPECT_TRUE(dissolve(group_member::ending::keep_files).ok());
+    ASSERT_TRUE(told.has_value());
+    EXPECT_FALSE(told->ok());
+}
+
 TEST_F(member_service, its_status_says_what_its_kernel_may_have_died_of) {
     start();
     watermarks marks{serving_replica(disk_, facts_, told_).found(), {}, {}, false};

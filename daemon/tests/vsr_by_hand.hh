@@ -96,6 +96,9 @@ struct one {
         for (auto &s : o.service) {
             service.push_back(s);
         }
+        if (o.switchover) {
+            switchover = o.switchover;
+        }
     }
     void hear(slot_t from, view_t view, message_body body, uint64_t inc = 1) {
         message m;
@@ -219,6 +222,7 @@ struct one {
     std::vector<kernel_command> asked;
     std::optional<link_wanted> link;
     std::vector<service_command> service;
+    std::optional<result<void>> switchover;
     view_t last_view;
 };
 

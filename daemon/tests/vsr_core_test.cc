@@ -789,66 +789,6 @@ TEST(vsr_core, the_highest_incarnation_of_a_peer_is_kept_on_disk_and_lower_ones_
     EXPECT_EQ(m.asked_for<cmd_fence>(), nullptr);
 }
 
-TEST(vsr_core, a_switchover_needs_the_serving_primary_and_its_data_backup) {
-    one idle = restarted_harpd(slot_p);
-    EXPECT_FALSE(idle.c.request(idle.now, want_switchover{slot_b}).ok());
-    one m(make_config(slot_p), settled_disk(slot_p), serving_report(true));
-    EXPECT_FALSE(m.c.request(m.now, want_switchover{slot_p}).ok());
-    EXPECT_FALSE(m.c.request(m.now, want_switchover{slot_w}).ok());
-    ASSERT_TRUE(m.c.request(m.now, want_switchover{slot_b}).ok());
-    m.gather();
-    ASSERT_TRUE(m.told<service_drain>());
-    EXPECT_EQ(m.asked_for<cmd_fence>(), nullptr) << "drains first";
-    m.c.on_service(m.now, {std::get<service_drain>(m.service.back()).token});
-    m.gather();
-    ASSERT_NE(m.asked_for<cmd_fence>(), nullptr);
-    m.fence_granted(8);
-    m.disk_done();
-    EXPECT_EQ(m.said<propose>(slot_b)->prefer, slot_b);
-    EXPECT_TRUE(m.said<propose>(slot_b)->voluntary);
-    m.hear(slot_w, view_t(8), m.vote(0, 0));
-    m.pass(quick_timings().third + 10ms);
-    EXPECT_EQ(m.said<start>(slot_w), nullptr) << "the one that is to serve may be slow";
-    m.hear(slot_b, view_t(8), m.vote(4, 10));
-    ASSERT_NE(m.said<start>(slot_b), nullptr);
-    EXPECT_EQ(m.said<start>(slot_b)->record.primary.slot, slot_b);
-}
-
-TEST(vsr_core, a_switchover_goes_on_without_a_backup_that_does_not_answer) {
-    one m(make_config(slot_p), settled_disk(slot_p), serving_report(true));
-    ASSERT_TRUE(m.c.request(m.now, want_switchover{slot_b}).ok());
-    m.gather();
-    ASSERT_TRUE(m.told<service_drain>());
-    m.c.on_service(m.now, {std::get<service_drain>(m.service.back()).token});
-    m.gather();
-    m.fence_granted(8);
-    m.disk_done();
-    m.hear(slot_w, view_t(8), m.vote(0, 0));
-    m.pass(quick_timings().window / 2 + 10ms);
-    ASSERT_NE(m.said<start>(slot_w), nullptr);
-    EXPECT_EQ(m.said<start>(slot_w)->record.primary.slot, slot_p);
-}
-
-/* Its service is drained by then, and it is the one that serves. */
-TEST(vsr_core, a_switchover_that_comes_to_nothing_ends_with_the_service_where_it_was) {
-    for (bool other_proposes : {true, false}) {
-        one m(make_config(slot_p), settled_disk(slot_p), serving_report(true));
-        ASSERT_TRUE(m.c.request(m.now, want_switchover{slot_b}).ok());
-        m.gather();
-        token_t drained = std::get<service_drain>(m.service.back()).token;
-        if (other_proposes) {
-            m.hear(slot_b, view_t(9), propose{});
-        }
-        m.service.clear();
-        m.c.on_service(m.now, {drained});
-        m.gather();
-        EXPECT_EQ(m.told<service_serve>(), other_proposes);
-        m.answer<cmd_fence>(false, refusal::promise, 100ms);
-        EXPECT_TRUE(m.told<service_serve>());
-        EXPECT_EQ(m.c.state(), member_state::serving);
-    }
-}
-
 TEST(vsr_core, a_seal_is_cleared_on_disk_before_anything_is_appended) {
     disk_state d = settled_disk(slot_b);
     d.seal = seal_note{view_t(4), index_t(10)};

@@ -423,6 +423,46 @@ TEST(vsr_decide, a_switchover_makes_the_member_asked_for_primary) {
     EXPECT_EQ(decide(in)->record.primary.slot, p_slot) << "a witness is never primary";
 }
 
+/* Outside it would not be taken back (C1), and W's log would fill from then on. */
+TEST(vsr_decide, a_switchover_throws_nobody_out) {
+    auto p = vote_of(p_slot, 4, log_of(500, {{4, 1}}));
+    auto b = vote_of(b_slot, 4, log_of(500, {{4, 1}}));
+    auto w = vote_of(w_slot, 0, {});
+    b.what.ap = index_t(100);
+    auto in = input({p, b, w});
+    in.prefer = b_slot;
+    std::string passed_over;
+    auto d = decide(in, &passed_over);
+    ASSERT_TRUE(d.ok());
+    EXPECT_EQ(d->record.primary.slot, p_slot) << "it serves on";
+    EXPECT_EQ(d->record.backup.slot, b_slot);
+    EXPECT_EQ(passed_over, "bravo: 400 records behind");
+
+    in.votes[1].what.ap = index_t(500);
+    EXPECT_EQ(decide(in)->record.primary.slot, b_slot);
+    in.votes[0].what.ap = index_t(100);
+    d = decide(in);
+    EXPECT_EQ(d->record.primary.slot, b_slot) << "that the old primary lags is no reason";
+    EXPECT_EQ(d->record.backup.slot, p_slot);
+
+    /* {B, P} cannot be, but {P, B} can: it is what they were. */
+    in.votes[0].what.ring = 64 << 20;
+    in.votes[1].what.ring = 128 << 20;
+    d = decide(in, &passed_over);
+    EXPECT_EQ(d->record.primary.slot, p_slot);
+    EXPECT_EQ(d->record.backup.slot, b_slot);
+    EXPECT_NE(passed_over.find("alfa: its log region holds"), std::string::npos) << passed_over;
+
+    /* And so the other way round: the one that serves is the coordinator, B. */
+    in = input({p, b, w}, 101);
+    in.votes[0].what.ap = index_t(100);
+    in.votes[1].what.ap = index_t(500);
+    in.prefer = p_slot;
+    d = decide(in);
+    EXPECT_EQ(d->record.primary.slot, b_slot);
+    EXPECT_EQ(d->record.backup.slot, p_slot);
+}
+
 TEST(vsr_decide, a_backup_that_just_failed_is_the_last_choice) {
     auto in = input({vote_of(p_slot, 4, log_of(50, {{4, 1}})),
                      vote_of(b_slot, 4, log_of(50, {{4, 1}})), vote_of(w_slot, 0, {})});

@@ -69,6 +69,9 @@ const disk_state &core::disk() const {
 member_state core::state() const {
     return impl_->state();
 }
+bool core::handing_over() const {
+    return impl_->switchover_.has_value();
+}
 
 /* ---- start (S1, S2) ---- */
 
@@ -432,6 +435,7 @@ void core::impl::written() {
 }
 
 void core::impl::pump() {
+    watch_switchover();
     if (dirty_ && !writing_ && !in<phase::failed>()) {
         dirty_ = false;
         writing_ = token_t(++last_token_);
@@ -495,6 +499,9 @@ time_point_t core::impl::next_deadline() const {
         if (start_) {
             sooner(start_->next_send);
         }
+        if (switchover_ && switchover_->until) {
+            sooner(*switchover_->until);
+        }
         sooner(phase_deadline());
     }
     /* What is already due is due at once, but never in the past: the clock goes on. */
@@ -535,13 +542,10 @@ time_point_t core::impl::phase_deadline() const {
 time_point_t core::impl::primary_deadline(bool may_try) const {
     constexpr auto never = time_point_t::max();
     const auto &p = as<phase::primary>();
-    time_point_t at = p.handing_to ? p.drain_until : never;
     if (p.serving) {
-        return std::min(at, silent_ && may_try ? next_try_ : never);
+        return silent_ && may_try ? next_try_ : never;
     }
-    if (p.started && !command_) {
-        at = std::min(at, p.next_ask);
-    }
+    time_point_t at = p.started && !command_ ? p.next_ask : never;
     if (may_try) {
         auto until = backup_adopts() ? p.entered + cfg_.times.give_up_adopt : now_;
         at = std::min(at, std::max({p.serve_by, next_try_, until}));

@@ -45,6 +45,7 @@ struct timings {
     duration_t status_interval = 500ms;
     duration_t give_up_adopt = 30s; /* an adopt that long has failed */
     duration_t start_limit = 5s;    /* from START until the view must serve, fetching excepted */
+    duration_t catch_up = 10s;      /* a switchover waits so long for a backup that lags */
 };
 
 /* The compiled-in bound a new life holds for when it knows no Δ (rule S1). */
@@ -116,12 +117,14 @@ struct output {
     /* Set when the wish changed; empty inside: none. New before the commands, ended after. */
     std::optional<std::optional<link_wanted>> link;
     std::vector<service_command> service;
+    /* How the switchover asked for has ended: the other serves, or why it does not. */
+    std::optional<result<void>> switchover;
     std::vector<note> notes;
     bool status_changed = false;
 
     bool empty() const noexcept {
         return messages.empty() && !persist && kernel.empty() && !link && service.empty() &&
-               notes.empty() && !status_changed;
+               !switchover && notes.empty() && !status_changed;
     }
 };
 
@@ -137,7 +140,13 @@ struct service_drained {
 struct want_switchover {
     slot_t to;
 };
-struct want_leave {}; /* clean stop: hand over if primary, then stay out */
+/*
+ * A clean stop, for good. A primary whose backup holds the files hands over first, if it may;
+ * when that comes to nothing it does not leave.
+ */
+struct want_leave {
+    bool hand_over = true;
+};
 using local_request = std::variant<want_switchover, want_leave>;
 
 enum class member_state : uint8_t {
@@ -199,8 +208,12 @@ public:
     void on_disk(time_point_t now, const disk_done &done);
     void on_service(time_point_t now, const service_drained &done);
     void tick(time_point_t now);
-    /* An error says at once why not; a success is only "under way", see status(). */
+    /*
+     * An error says at once why not; a success is only "under way": how a switchover ends,
+     * that of a leave included, is told in output::switchover.
+     */
     result<void> request(time_point_t now, const local_request &what);
+    bool handing_over() const;
 
     output take_output();
     /* The latest time at which tick() must be called if nothing else happens. */

@@ -61,9 +61,6 @@ struct primary {
     time_point_t entered;
     time_point_t serve_by;
     time_point_t next_ask;
-    std::optional<slot_t> handing_to; /* switchover: draining */
-    token_t drain;
-    time_point_t drain_until;
     time_point_t partner_heard{}; /* as the object told it last */
 };
 struct backup {
@@ -110,6 +107,19 @@ public:
     counters counts_;
     output out_;
     time_point_t now_;
+
+    /* A person's switchover, from the word until its end is known. */
+    struct switchover_op {
+        slot_t to;
+        bool leaves = false; /* this member, when it is done */
+        view_t from;         /* the view in which it was asked for */
+        /* The backup catches up; the service comes to rest, and is; the view changes. */
+        enum class step : uint8_t { catching_up, draining, at_rest, changing } at;
+        std::optional<time_point_t> until; /* of this step; changing ends by itself */
+        token_t drain;
+        std::string passed_over; /* V5's reasons */
+    };
+    std::optional<switchover_op> switchover_;
 
 private:
     struct peer {
@@ -228,13 +238,21 @@ private:
     void leave_view();
     void left_by_itself(std::string why);
     void set_link(std::optional<link_wanted> wanted);
-    void keep_service(std::string why);
     void give_up_service(const std::string &why);
     bool backup_adopts() const;
     void tick_primary();
     void tick_backup();
     void tick_adopting();
     const view_record *current_record() const;
+
+    /* core_handover.cc: switchover and leaving, at a person's word */
+    result<void> may_hand_over(slot_t to) const;
+    void begin_switchover(slot_t to, bool leaves);
+    std::string not_ready(slot_t to) const; /* empty: it is */
+    void watch_switchover();
+    void watch_change();
+    void end_switchover(result<void> how);
+    void leave_now();
 
     /* core_status.cc */
     void beat(std::optional<slot_t> only = std::nullopt, bool answer = false);
@@ -263,7 +281,6 @@ private:
     time_point_t next_status_;
     bool silent_ = false;       /* the partner in this view is */
     bool partner_left_ = false; /* of this view, so its kernel told ours */
-    bool handed_over_ = false;  /* to leave when the switchover is done */
     std::optional<slot_t> avoid_backup_;
     std::optional<std::optional<link_wanted>> link_;
     bool service_on_ = false;

@@ -54,9 +54,6 @@ void core::impl::own_fence_done(const fence_op &op, const command_done &done) {
         /* L4: a promise, ours to somebody, or a hold: try when it is over. */
         next_try_ = now_ + std::max(done.time_left, cfg_.times.retry);
         last_failure_ = "its own replica refuses: " + done.text;
-        if (op.voluntary && in<phase::primary>()) {
-            keep_service(last_failure_ + "; no switchover");
-        }
         return;
     }
     if (op.view <= disk_.agreed || in<phase::leaving>()) {
@@ -109,7 +106,7 @@ void core::impl::hear(const message_header &h, const agree &a) {
          * it was alive when the service was drained, and may have a slow disk.
          */
         bool preferred_lacks = p.prefer && h.sender != *p.prefer && cfg_.self != *p.prefer;
-        p.third_until = now_ + (preferred_lacks ? cfg_.times.window / 2 : cfg_.times.third);
+        p.third_until = preferred_lacks ? p.deadline : now_ + cfg_.times.third;
     }
     if (p.votes.size() == member_count) {
         try_decide(false);
@@ -207,6 +204,9 @@ void core::impl::send_start(const start &what, const std::string &passed_over) {
         }
     }
     start_ = op;
+    if (switchover_) {
+        switchover_->passed_over = passed_over;
+    }
     note_line(note::level::info,
               fmt::format("starts view {}: {} with {}, log to {}{}{}", what.record.view.value(),
                           who(what.record.primary.slot).name, who(what.record.backup.slot).name,

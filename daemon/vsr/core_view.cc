@@ -302,7 +302,7 @@ void core::impl::entered() {
         tick_primary();
     } else {
         set_phase(phase::backup{r, now_, now_, now_, false});
-        if (handed_over_) {
+        if (switchover_ && switchover_->leaves) {
             set_phase(phase::leaving{});
         }
         give_up_service(fmt::format("{} is primary of view {}", who(other).name, r.view.value()));
@@ -378,17 +378,17 @@ void core::impl::tick_primary() {
     if (p.serving && now_ - p.entered >= cfg_.times.wait_reset) {
         wait_ = cfg_.times.wait;
     }
-    if (p.handing_to && now_ >= p.drain_until) {
-        p.handing_to.reset();
-        keep_service("the service did not come to rest; no switchover");
-    }
     if (!p.serving) {
         if (p.started && !command_ && now_ >= p.next_ask) {
             ask(cmd_serve{p.record.view});
         }
         if (now_ >= p.serve_by && !backup_adopts() && now_ >= next_try_ && can_hope()) {
-            /* It agreed and yet the link does not carry: the witness next time. */
-            if (who(p.record.backup.slot).is_data()) {
+            /*
+             * It agreed and yet the link does not carry: the witness next time. Where it does,
+             * what lacks is this member's own, and no reason to leave the other one outside.
+             */
+            if (who(p.record.backup.slot).is_data() &&
+                now_ - p.partner_heard >= cfg_.times.detect) {
                 avoid_backup_ = p.record.backup.slot;
             }
             next_try_ = now_ + own_wait();
@@ -610,12 +610,6 @@ void core::impl::set_link(std::optional<link_wanted> wanted) {
     out_.link = wanted;
 }
 
-/* It was drained for a switchover that comes to nothing, and this member still serves. */
-void core::impl::keep_service(std::string why) {
-    last_failure_ = std::move(why);
-    out_.service.emplace_back(service_serve{as<phase::primary>().record.view});
-}
-
 void core::impl::give_up_service(const std::string &why) {
     if (service_on_) {
         service_on_ = false;
@@ -650,66 +644,6 @@ void core::impl::hear(const message_header &h, const status_beat &s) {
         !fence_) {
         deposed(*s.live_primary, s.live_view);
     }
-}
-
-/* ---- local requests ---- */
-
-void core::impl::on_service(const service_drained &done) {
-    if (!in<phase::primary>()) {
-        return;
-    }
-    auto &p = as<phase::primary>();
-    if (p.handing_to && p.drain == done.token) {
-        slot_t to = *p.handing_to;
-        p.handing_to.reset();
-        if (!propose(true, to)) {
-            keep_service("another change of view is under way; no switchover");
-        }
-    }
-}
-
-result<void> core::impl::request(const local_request &what) {
-    if (std::get_if<want_leave>(&what)) {
-        if (in<phase::starting>() || in<phase::failed>()) {
-            return {};
-        }
-        if (in<phase::primary>() && as<phase::primary>().serving && !silent_ &&
-            who(as<phase::primary>().record.backup.slot).is_data()) {
-            handed_over_ = true;
-            return request(want_switchover{as<phase::primary>().record.backup.slot});
-        }
-        if (const view_record *r = current_record()) {
-            ask_kernel(cmd_leave{r->view});
-        }
-        set_phase(phase::leaving{});
-        set_link(std::nullopt);
-        give_up_service("this member leaves");
-        beat();
-        return {};
-    }
-    slot_t to = std::get_if<want_switchover>(&what)->to;
-    if (!in<phase::primary>() || !as<phase::primary>().serving) {
-        return fail(EPERM, "only the serving primary can hand over; ask it");
-    }
-    auto &p = as<phase::primary>();
-    if (to == cfg_.self) {
-        return fail(EALREADY, "it is the primary already");
-    }
-    if (to.value() >= member_count || to != p.record.backup.slot || !who(to).is_data()) {
-        return fail(EHOSTUNREACH, "only the backup of the present view can take over, and only "
-                                  "if it holds the files");
-    }
-    if (p.handing_to || fence_) {
-        return fail(EBUSY, "a view change is under way");
-    }
-    if (silent_) {
-        return fail(ETIMEDOUT, "the backup is silent");
-    }
-    p.handing_to = to;
-    p.drain = token_t(++last_token_);
-    p.drain_until = now_ + cfg_.times.start_limit;
-    out_.service.emplace_back(service_drain{p.drain});
-    return {};
 }
 
 } // namespace harp::vsr

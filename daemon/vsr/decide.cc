@@ -39,16 +39,16 @@ std::optional<slot_t> of_kind(const decide_input &in, member_kind kind) {
     return std::nullopt;
 }
 
-/* Who is to be primary: the one asked for, P, B. */
-std::vector<slot_t> primary_order(const decide_input &in) {
+/* Who is to be primary: @first, if given, P, B. */
+std::vector<slot_t> primary_order(const decide_input &in, std::optional<slot_t> first) {
     std::vector<slot_t> out;
     auto add = [&](std::optional<slot_t> s) {
         if (s && std::find(out.begin(), out.end(), *s) == out.end()) {
             out.push_back(*s);
         }
     };
-    if (in.prefer && who(in, *in.prefer).is_data()) {
-        add(in.prefer);
+    if (first && who(in, *first).is_data()) {
+        add(first);
     }
     add(of_kind(in, member_kind::primary));
     add(of_kind(in, member_kind::backup));
@@ -131,7 +131,7 @@ const vote *choose_donor(const decide_input &in, view_t formed) {
             donor = v;
         }
     };
-    for (slot_t s : primary_order(in)) {
+    for (slot_t s : primary_order(in, in.prefer)) {
         consider(vote_of(in, s));
     }
     for (const auto &v : in.votes) {
@@ -140,12 +140,43 @@ const vote *choose_donor(const decide_input &in, view_t formed) {
     return donor;
 }
 
+/* One way to choose the two members; of several the first that finds them counts. */
+struct attempt {
+    std::optional<slot_t> first; /* to be primary, when eligible */
+    bool primary_lag = true;     /* a member that lags is not primary, */
+    bool backup_lag = true;      /* nor backup */
+    bool both_data = false;      /* the witness is not in question */
+};
+
+/* In the coordinator's number is its slot (finding 12). */
+slot_t coordinator(const decide_input &in) {
+    return slot_t(static_cast<uint8_t>(in.view.value() % 4));
+}
+
+/*
+ * V5. A switchover is for who serves, not for who is in the view: both data members are, and
+ * one that it left out would not come back (C1). So lag keeps a member from serving, but not
+ * from being the backup, and before the witness is taken the one that serves goes on.
+ */
+std::vector<attempt> attempts_of(const decide_input &in) {
+    const attempt strict{}, lenient{{}, false, false};
+    if (!in.prefer) {
+        return {strict, lenient};
+    }
+    std::vector<attempt> out{{in.prefer, true, false, true}, {coordinator(in), false, false, true}};
+    for (attempt a : {strict, lenient}) {
+        a.first = coordinator(in);
+        out.push_back(a);
+    }
+    return out;
+}
+
 struct choice {
     const decide_input &in;
     const vote &donor;
     reach_of reach;
     index_t s;
-    bool lag_matters = true;
+    attempt how;
     std::string refused; /* why members were passed over, for a person */
 
     void refuse(const vote &v, std::string_view why) {
@@ -209,7 +240,7 @@ struct choice {
             return false;
         }
         uint64_t lag = s - std::min(kept(a), std::max(a.ap, a.lb));
-        if (lag_matters && lag > in.lag_limit) {
+        if ((as_primary ? how.primary_lag : how.backup_lag) && lag > in.lag_limit) {
             refuse(v, fmt::format("{} records behind", lag));
             return false;
         }
@@ -229,7 +260,7 @@ struct choice {
     }
 
     std::optional<slot_t> pick_primary() {
-        for (slot_t slot : primary_order(in)) {
+        for (slot_t slot : primary_order(in, how.first)) {
             const vote *v = vote_of(in, slot);
             if (v && eligible(*v, true)) {
                 return slot;
@@ -246,7 +277,7 @@ struct choice {
                 (who(in, v.member).is_data() ? data : witness) = &v;
             }
         }
-        bool witness_fits = witness && has_room(*witness);
+        bool witness_fits = witness && !how.both_data && has_room(*witness);
         bool data_fits = data && eligible(*data, false);
         if (data_fits) {
             for (const auto &why :
@@ -260,7 +291,7 @@ struct choice {
         if (data_fits && !(witness_fits && in.avoid_backup == data->member)) {
             return data->member;
         }
-        if (witness && !witness_fits) {
+        if (witness && !how.both_data && !witness_fits) {
             refuse(*witness, "has no room for a log");
         }
         return witness_fits ? std::optional(witness->member) : std::nullopt;
@@ -290,7 +321,7 @@ start make_start(const decide_input &in, const choice &c, slot_t primary, slot_t
  */
 result<start> decide_first(const decide_input &in) {
     const vote *donor = nullptr;
-    for (slot_t slot : primary_order(in)) {
+    for (slot_t slot : primary_order(in, in.prefer)) {
         const vote *v = vote_of(in, slot);
         if (!v) {
             return fail(EAGAIN,
@@ -303,8 +334,8 @@ result<start> decide_first(const decide_input &in) {
         }
         donor = donor ? donor : v;
     }
-    choice c{in, *donor, {donor->what.log, {}}, index_t(), false, {}};
-    auto order = primary_order(in);
+    choice c{in, *donor, {donor->what.log, {}}, index_t(), {}, {}};
+    auto order = primary_order(in, in.prefer);
     if (auto why = ring_too_small(in, *vote_of(in, order[1]), order[0]); !why.empty()) {
         return fail(EINVAL, fmt::format("{}: {}", who(in, order[1]).name, why));
     }
@@ -338,11 +369,13 @@ result<start> decide(const decide_input &in, std::string *passed_over) {
              *donor,
              extend_reach({donor->member, &donor->what.log}, others),
              donor->what.log.top,
-             true,
+             {},
              {}};
-    for (bool lag_matters : {true, false}) {
-        c.lag_matters = lag_matters;
-        c.refused.clear();
+    for (const attempt &how : attempts_of(in)) {
+        c.how = how;
+        if (!in.prefer) {
+            c.refused.clear(); /* who lags is not passed over where lag does not matter */
+        }
         auto primary = c.pick_primary();
         auto backup = primary ? c.pick_backup(*primary) : std::nullopt;
         if (primary && backup) {
