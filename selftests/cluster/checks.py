@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 import time
 
-from harness import (GROUP, LOWER_TREE, MOUNT, Client, Group, LabFailed,
+from harness import (GROUP, LOWER_TREE, MOUNT, STATE_DIR, Client, Group, LabFailed,
                      on_each, wait_for)
 
 FRESH_MS = 2000         # a heartbeat goes every 500 ms, on busy processors
@@ -147,19 +147,37 @@ def frozen_harpd_is_replaced(group: Group, node: str) -> float:
     return time.monotonic() - begin
 
 
-def mismatch_is_refused(group: Group) -> None:
-    """Lowers that are not alike: no group, and nothing of it, on any machine."""
-    group.make_lower("b", "-I 512")
+def creation_fails(group: Group, why: str) -> None:
+    """Refused with these words; nothing of the group is left on any machine."""
     done = group.lab.call("exec", "a", "--", "harpctl", "group", "create",
                           GROUP, timeout=120, check=False)
-    if not done.returncode or "inode size" not in done.stderr:
-        raise LabFailed(f"unlike lowers: status {done.returncode}, "
-                        f"{done.stdout}{done.stderr}")
+    if not done.returncode or why not in done.stderr:
+        raise LabFailed(f"group create should fail for {why}: status "
+                        f"{done.returncode}, {done.stdout}{done.stderr}")
 
     def nothing(node: str) -> None:
         if left := group.left(node) or str(group.status(node) or ""):
-            raise LabFailed(f"the refused group left on {node}: {left}")
+            raise LabFailed(f"the group not made left on {node}: {left}")
 
     on_each("abw", nothing)
+
+
+def mismatch_is_refused(group: Group) -> None:
+    """Lowers that are not alike: no group."""
+    group.make_lower("b", "-I 512")
+    creation_fails(group, "inode size")
     # Fails where the file system is still in use.
     group.make_lower("b")
+
+
+def half_made_is_taken_back(group: Group) -> None:
+    """The last member, a, cannot make its part: the others' go. Where this is
+    done the group is made next, which takes a lower as mkfs left it."""
+    group.lab.run("a", f"mount -o remount,ro {STATE_DIR}")
+    creation_fails(group, "Read-only file system")
+    group.lab.run("a", f"mount -o remount,rw {STATE_DIR}")
+
+
+def unfit_groups_are_not_made(group: Group) -> None:
+    mismatch_is_refused(group)
+    half_made_is_taken_back(group)
