@@ -15,7 +15,7 @@
  *
  *   s_vfs_rename_mutex(harp) > i_rwsem(harp) > harp_inode.append_mutex
  *     > log->mutex > replica.lock (spin)
- *   apply thread: node.lock > sb_writers(lower) > i_rwsem(lower) > rows.mutex
+ *   apply and sync threads: rows.flush > node.lock > sb_writers(lower) > i_rwsem(lower)
  *   replica.lock and inode->i_lock are leaves.
  *   Nothing waits for commit or apply while holding log->mutex.
  */

@@ -357,6 +357,7 @@ int harp_apply_insist(struct harp_replica *r, harp_apply_step step, const void *
 /* ------------------------------------------------------------------- sync.c */
 int harp_sync_thread(void *arg);
 int __must_check harp_sync_written(struct super_block *sb, errseq_t *seen);
+int __must_check harp_sync_rows(struct harp_lower *lw);
 int __must_check harp_sync_pass(struct harp_lower *lw);
 int __must_check harp_sync_open(struct harp_lower *lw, u64 *lb, const char **why);
 int __must_check harp_lb_write(struct harp_lower *lw, u64 lb);

@@ -258,12 +258,13 @@ static struct harp_node *harp_rows_next_dirty(struct harp_lower *lw)
 }
 
 /**
- * harp_rows_flush() - write dirty rows
+ * harp_rows_flush() - write the rows that are dirty now
  * @lw: the lower
  * @max: at most so many; those that became dirty last may stay
  *
- * A row made dirty again meanwhile joins the end of the list, so the ones that
- * were there at the start are written when @max is their number.
+ * A row made dirty meanwhile joins the end of the list, so those that were there at the
+ * start are written when as many have been. They are counted under rows.flush: whoever
+ * holds it has one off the list, and may put it back at the end.
  *
  * Context: process context, under the lower's cred; takes each node's lock.
  * Return: 0 or the lower's error.
@@ -274,6 +275,7 @@ int harp_rows_flush(struct harp_lower *lw, unsigned int max)
 	int err = 0;
 
 	mutex_lock(&lw->rows.flush);
+	max = min(max, READ_ONCE(lw->nodes.nr_dirty));
 	while (max-- && !err && (n = harp_rows_next_dirty(lw))) {
 		mutex_lock(&n->lock);
 		err = harp_rows_write_node(n);

@@ -107,9 +107,16 @@ int harp_sync_written(struct super_block *sb, errseq_t *seen)
 	return harp_sync_again(err) ? -EIO : err;
 }
 
-static int harp_sync_rows(struct harp_lower *lw)
+/**
+ * harp_sync_rows() - every row of what has been applied, and the head, to their file
+ * @lw: the lower
+ *
+ * Context: process context, under the lower's cred; takes rows.flush.
+ * Return: 0 or the lower's error.
+ */
+int harp_sync_rows(struct harp_lower *lw)
 {
-	return harp_rows_flush(lw, READ_ONCE(lw->nodes.nr_dirty)) ?: harp_rows_head_write(lw);
+	return harp_rows_flush(lw, UINT_MAX) ?: harp_rows_head_write(lw);
 }
 
 /* Everything dirty to the disk, or the reason why that is not certain. */
