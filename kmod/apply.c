@@ -318,10 +318,8 @@ static int harp_apply_sections(struct harp_replica *r, const struct harp_rec *re
 static int harp_object_create(struct harp_replica *r, const struct harp_rec *rec,
 			      const struct harp_sec_inode *sec, struct harp_node **res)
 {
-	struct harp_lower *lw = harp_lower(r);
-	u64 fid = le64_to_cpu(sec->fid);
 	struct harp_row row = {
-		.fid = fid,
+		.fid = le64_to_cpu(sec->fid),
 		.ctime = harp_time_get(&sec->ctime),
 		.btime = harp_time_get(&sec->btime),
 		.parent = S_ISDIR(le32_to_cpu(sec->mode)) ? le64_to_cpu(sec->parent) : 0,
@@ -329,7 +327,6 @@ static int harp_object_create(struct harp_replica *r, const struct harp_rec *rec
 	char *target = NULL;
 	struct dentry *lower;
 	struct harp_node *n;
-	int err;
 
 	if (rec->symlink) {
 		target = kmemdup_nul((const char *)(rec->symlink + 1),
@@ -337,12 +334,11 @@ static int harp_object_create(struct harp_replica *r, const struct harp_rec *rec
 		if (!target)
 			return -ENOMEM;
 	}
-	lower = harp_orphan_make(lw, sec, target);
+	lower = harp_orphan_make(harp_lower(r), sec, target);
 	kfree(target);
 	if (IS_ERR(lower))
 		return PTR_ERR(lower);
-	err = harp_ino2fid_set(lw, d_inode(lower)->i_ino, fid);
-	n = err ? ERR_PTR(err) : harp_node_make(r, &row, lower);
+	n = harp_node_make(r, &row, lower);
 	dput(lower);
 	if (IS_ERR(n))
 		return PTR_ERR(n);
@@ -354,12 +350,13 @@ static int harp_object_create(struct harp_replica *r, const struct harp_rec *rec
 static int harp_object_get(struct harp_replica *r, const struct harp_rec *rec,
 			   const struct harp_sec_inode *sec, struct harp_node **n)
 {
+	struct harp_lower *lw = harp_lower(r);
 	u64 fid = le64_to_cpu(sec->fid);
 	int err;
 
 	*n = harp_node_load(r, fid);
 	if (*n == ERR_PTR(-ESTALE)) {
-		atomic64_inc(&harp_lower(r)->n_skipped);
+		atomic64_inc(&lw->n_skipped);
 		*n = NULL;
 		return 0;
 	}
@@ -370,9 +367,11 @@ static int harp_object_get(struct harp_replica *r, const struct harp_rec *rec,
 	} else if (IS_ERR(*n)) {
 		return PTR_ERR(*n);
 	}
-	harp_fid_note(harp_lower(r), fid);
+	harp_fid_note(lw, fid);
 	mutex_lock(&(*n)->lock);
-	err = harp_apply_xattrs(*n, rec, HARP_ROLE_OBJECT) ?:
+	/* Of one found, too: an earlier try may have ended before this, a crash taken it. */
+	err = harp_ino2fid_set(lw, d_inode((*n)->lower)->i_ino, fid) ?:
+	      harp_apply_xattrs(*n, rec, HARP_ROLE_OBJECT) ?:
 	      harp_apply_attrs(*n, sec, harp_attrs_of(rec, sec));
 	mutex_unlock(&(*n)->lock);
 	if (err)

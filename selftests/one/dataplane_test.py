@@ -41,6 +41,15 @@ def expect(number: int, text: str, call: Callable[[], Any]) -> None:
     raise AssertionError(f"expected {os.strerror(number)}, but it was done")
 
 
+def fails(number: int, call: Callable[[], Any]) -> None:
+    try:
+        call()
+    except OSError as error:
+        assert error.errno == number, f"expected {os.strerror(number)}, not {error}"
+        return
+    raise AssertionError(f"expected {os.strerror(number)}, but it was done")
+
+
 # ------------------------------------------------------------------- netlink refusals
 
 def closed_fd() -> int:
@@ -337,11 +346,7 @@ def every_fid_has_its_row() -> None:
         lone.wait(lambda s: s["time_left_ms"] == 0)
         backup = serving(lone)
         # None is left to give.
-        try:
-            (lone.member.mnt / "new").touch()
-            raise AssertionError("a file without a row was made")
-        except OSError as error:
-            assert error.errno == errno.ENOSPC, error
+        fails(errno.ENOSPC, (lone.member.mnt / "new").touch)
         backup.stop()
 
 
@@ -370,6 +375,68 @@ def refused_records_leave_nothing() -> None:
         st = os.stat(new)
         assert st.st_ino < FID_FAR, f"fid {st.st_ino:x} was given"
         assert st.st_ctime < 1 << 32, f"ctime is {st.st_ctime}"
+        backup.stop()
+
+
+def hints_are_made_again() -> None:
+    """A file was on the disk before a crash, but not which fid its inode number has: redo says
+    so again, and does not leave what another file with that number had (I7)."""
+    with Lone() as lone:
+        hidden, mnt = lone.member.lower / ".harp", lone.member.mnt
+        note = (hidden / "lb").read_bytes()
+        backup = serving(lone)
+        old, new = (os.stat(path) for path in (mnt / "old", mnt / "new") if not path.touch())
+        records = list(lone.harp.log(GROUP, 0, 2))
+        backup.stop()
+        number = os.stat(lone.member.lower / "tree/new").st_ino
+        lone.end()
+        # As it was before anything was applied, but for what the crash has left.
+        (hidden / "lb").write_bytes(note)
+        with (hidden / "ino2fid").open("r+b") as file:
+            file.seek(number * 8)
+            assert file.read(8) == struct.pack("<Q", new.st_ino)
+            file.seek(number * 8)
+            file.write(struct.pack("<Q", old.st_ino))
+        lone.mount()
+        assert lone.state()["lb"] == 0
+        lone.start(primary=False)
+        partner = lone.partner()
+        where = partner.wait(HELLO).body
+        crc, again = where["crc_of_top"], []
+        for index, record in enumerate(records, where["top"] + 1):
+            head = harpnl.record_header(record)
+            again.append(harpwire.seal_record(record[5], record[64:], head["sections"], index,
+                                              lone.view, 7, crc, head["time_ns"]))
+            crc = harpnl.record_header(again[-1])["crc"]
+        top = where["top"] + len(again)
+        partner.send(REC, b"".join(again), prev_index=where["top"], prev_view=lone.view,
+                     nrec=len(again), t=5)
+        partner.wait(ACK)
+        partner.send(REC, prev_index=top, prev_view=lone.view, cp=top, ap=top, t=6)
+        lone.wait(lambda s: s["ap"] == top)
+        partner.sock.close()
+        lone.wait(lambda s: s["time_left_ms"] == 0)
+        backup = serving(lone)
+        with os.scandir(mnt) as entries:
+            found = {entry.name: entry.inode() for entry in entries}
+        assert found == {"old": old.st_ino, "new": new.st_ino}, found
+        backup.stop()
+
+
+def strange_files_have_no_row() -> None:
+    """A fid that no file can have is none on the lower either: its row would be the head's."""
+    with Lone() as lone:
+        backup = serving(lone)
+        rows, strange = lone.member.lower / ".harp/rows", lone.member.lower / "tree/strange"
+        (lone.member.mnt / "file").touch()
+        lone.harp.verb("sync", GROUP, 0)
+        head = rows.read_bytes()[:64]
+        strange.touch()
+        os.setxattr(strange, "trusted.harp.fid", struct.pack("<Q", 1 << 48))
+        fails(errno.ETIMEDOUT, (lone.member.mnt / "strange").stat)
+        (lone.member.mnt / "file").chmod(0o600)
+        lone.harp.verb("sync", GROUP, 0)
+        assert rows.read_bytes()[:64] == head
         backup.stop()
 
 
@@ -880,6 +947,8 @@ TESTS: list[tuple[str, Callable[[], Any]]] = [
     ("wire: a backup takes only what follows its top", backup_refuses),
     ("wire: every fid has its own row", every_fid_has_its_row),
     ("wire: refused records raise no fid and no time", refused_records_leave_nothing),
+    ("redo: which fid an inode number has", hints_are_made_again),
+    ("lower: a fid that no file can have", strange_files_have_no_row),
     ("takeover: what killed the primary waits for STARTED", suspects_wait_for_started),
     ("lease: an idle link has a beat every quarter of a promise", idle_link_beats),
     ("lease: promises are given to who is heard", promises),

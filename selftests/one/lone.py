@@ -37,8 +37,7 @@ class Lone:
         m = self.member
         make_fs(m.disk, "ext4")
         mount_lower(m.disk, m.lower, "ext4")
-        mount(m.lower, m.mnt, "harp", f"group={GROUP},uuid={UUID},member={m.slot},"
-              f"inc={ME_INC},lineage=7,epoch=3,hold={self.hold},region=mem:8M,init")
+        self.mount(",init")
         Rig.dummy()
         self.touch = harpnl.Touch((GROUP, self.slot))
         return self
@@ -46,14 +45,23 @@ class Lone:
     def __exit__(self, *_: object) -> None:
         if self.touch:
             self.touch.stop()
-        state = self.state()
-        if state["role"] == "primary":
+        self.end()
+        umount(self.member.lower)
+        self.harp.close()
+
+    def mount(self, more: str = "") -> None:
+        """A new replica, its log in memory of its own."""
+        mount(self.member.lower, self.member.mnt, "harp",
+              f"group={GROUP},uuid={UUID},member={self.slot},inc={ME_INC},lineage=7,epoch=3,"
+              f"hold={self.hold},region=mem:8M{more}")
+
+    def end(self) -> None:
+        """The replica ends, and its log; the lower stays."""
+        if self.state()["role"] == "primary":
             self.harp.verb("leave", GROUP, self.slot)
             self.harp.verb("release", GROUP, self.slot)
         umount(self.member.mnt)
         self.harp.verb("replica-del", GROUP, self.slot)
-        umount(self.member.lower)
-        self.harp.close()
 
     def state(self) -> harpnl.State:
         return self.harp.get(GROUP, self.slot)
