@@ -272,8 +272,9 @@ u64 harp_space_cost(const struct harp_builder *b);
 int __must_check harp_space_name(const struct harp_node *dir);
 /* Would both lowers take @cost more? 0 or -ENOSPC. */
 int __must_check harp_space_check(struct harp_replica *r, u64 cost);
-/* What this lower can still take, its reserve not counted. */
+/* The same without looking at a lower, true until log->mutex is let go. */
 bool harp_space_holds(struct harp_replica *r, u64 cost);
+/* What this lower can still take, its reserve not counted. */
 void harp_space_free(struct harp_replica *r, u64 *bytes, u64 *inodes);
 /* The lower cannot be trusted any more: fence, LEAVE, tell harpd (N6). */
 void harp_media_failure(struct harp_replica *r, int err, const char *what, u64 index);

@@ -288,14 +288,6 @@ static inline int harp_do_statfs(const struct path *path, struct kstatfs *st)
 	return err;
 }
 
-static inline int harp_do_fsync(struct file *file)
-{
-	int err = vfs_fsync(file, 0);
-
-	pr_debug("fsync(%pD2) = %i\n", file, err);
-	return err;
-}
-
 /* Everything dirty of the file system, and its journal; not the device's cache. */
 static inline int harp_do_syncfs(struct super_block *sb)
 {

@@ -710,7 +710,7 @@ static bool harp_view_adopt(struct harp_replica *r, const struct harp_sec_view *
 	if (cut || (primary && !was))
 		/*
 		 * After "not serving", before anything of the new view is applied or served:
-		 * pairs with harp_enter_generation() and harp_is_still_there().
+		 * pairs with harp_enter_generation() and harp_wait_applied().
 		 */
 		smp_store_release(&r->generation, r->generation + 1);
 	return primary != was || cut;
