@@ -19,7 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Callable
 
-from one import UUID, Rig, freeze, libc, parked, run, run_asked, same_copies
+from one import FID_LAST, UUID, Rig, freeze, libc, parked, run, run_asked, same_copies
 
 import harpnl
 import harpwire
@@ -27,7 +27,6 @@ from harpwire import ACK, HELLO, LEAVE, REC
 from lone import GROUP, PROMISE, WITNESS, YOU_INC, Backup, Lone, counter, serving
 
 FID_FAR, TIME_FAR = 1 << 35, 1 << 62
-FID_LAST = (1 << 36) - 1024          # of which every lower has a row
 
 
 def expect(number: int, text: str, call: Callable[[], Any]) -> None:

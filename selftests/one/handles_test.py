@@ -17,7 +17,7 @@ import sys
 from pathlib import Path
 from typing import Callable
 
-from one import Ktap, Rig, libc, same_copies
+from one import FID_LAST, Ktap, Rig, libc, same_copies
 
 AT_FDCWD, AT_HANDLE = -100, 16
 Handle = tuple[int, bytes]
@@ -108,12 +108,14 @@ def made_up(rig: Rig) -> None:
         "fid 0": (kind, handle(fid=0)), "fid 2": (kind, handle(fid=2)),
         "fid 15": (kind, handle(fid=15)), "a fid not given yet": (kind, handle(fid=fid + 10**6)),
         "a fid of another lineage": (kind, handle(fid=fid | 1 << 60)),
-        "the largest fid": (kind, handle(fid=2**64 - 1)),
-        "a fid in the far slots": (kind, handle(fid=(1 << 48) - 1)),
+        "the largest fid": (kind, handle(fid=0xffff << 48 | FID_LAST)),
+        "the last slot": (kind, handle(fid=FID_LAST)),
+        "beyond the last slot": (kind, handle(fid=FID_LAST + 1)),
+        "fid of all ones": (kind, handle(fid=2**64 - 1)),
     }
     # A fid that could be one is looked for; the others are no handles of ours.
     fids = {"a fid not given yet", "a fid of another lineage", "the largest fid",
-            "a fid in the far slots"}
+            "the last slot"}
     for name, bad in cases.items():
         before = counter(rig, "bad_handles")
         expect(errno.ESTALE, lambda b=bad: by_handle(m, b), name)

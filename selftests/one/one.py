@@ -33,6 +33,7 @@ UUID = "4f1c8a1e-6a0b-4f6e-9f0e-0123456789ab"
 SYS_FSOPEN, SYS_FSCONFIG, SYS_FSMOUNT, SYS_MOVE_MOUNT = 430, 431, 432, 429
 FSCONFIG_SET_FLAG, FSCONFIG_SET_STRING, FSCONFIG_CMD_CREATE = 0, 1, 6
 HIDDEN = "trusted.harp."
+FID_LAST = (1 << 36) - 1024         # HARP_FID_SLOT_MAX: of which every lower has a row
 FIFREEZE, FITHAW = 0xc0045877, 0xc0045878
 # A test that hangs says where, before the lab ends it.
 faulthandler.dump_traceback_later(float(os.environ.get("HARP_TEST_STUCK", "240")), exit=True)
