@@ -244,7 +244,8 @@ plan plan_start(const config &c, const start_args &args) {
 }
 
 /*
- * As design.rst has it: link down, release, exports flushed, threads stopped, namespace gone;
+ * As design.rst has it: link down, release (but not in a switchover, for which the rest is the
+ * same, with its reason there), exports flushed, threads stopped, namespace gone;
  * every step is tried whatever became of the one before, but nfsd_stop: it takes
  * nfsd's global mutex and waits under it for each thread, so that it is done
  * only when nfsd_drain has seen all of them idle.

@@ -40,6 +40,23 @@ std::set<std::string> tests_there_are() {
     return out;
 }
 
+/* A rule that no test breaks shows nothing of any test. */
+std::set<std::string> broken_rules_there_are() {
+    const std::string types = text_of(source() / "../vsr/types.hh");
+    const std::string begin = "enum class broken_rule";
+    const auto first = types.find(begin), last = types.find("};", first);
+    std::istringstream lines(types.substr(first, last - first));
+    std::set<std::string> out;
+    std::string line;
+    std::getline(lines, line);
+    while (std::getline(lines, line)) {
+        const auto name = line.find_first_not_of(' ');
+        out.insert(line.substr(name, line.find(',') - name));
+    }
+    out.erase("none");
+    return out;
+}
+
 /* "L1", or "V2, V3", alone in its line, and the rule below it. */
 std::set<std::string> rules_there_are(const std::string &doc) {
     static const std::regex names("[A-Z][0-9](, [A-Z][0-9])*");
@@ -84,5 +101,18 @@ TEST(rules, each_has_a_test_and_each_test_named_exists) {
     }
     for (const auto &[r, tests_of_it] : named) {
         EXPECT_TRUE(rules.contains(r)) << r << " has tests and is not in the document";
+    }
+}
+
+TEST(rules, each_that_can_be_broken_is_broken_by_a_test) {
+    std::string tests;
+    for (const auto &entry : fs::directory_iterator(source())) {
+        tests += entry.path().extension() == ".cc" ? text_of(entry.path()) : "";
+    }
+    const auto rules = broken_rules_there_are();
+    EXPECT_EQ(rules.size(), 16U);
+    for (const auto &r : rules) {
+        EXPECT_TRUE(std::regex_search(tests, std::regex("broken_rule::" + r + "\\b")))
+                << r << " is broken by no test";
     }
 }

@@ -283,19 +283,21 @@ TEST(vsr_object, while_records_are_being_written_a_promise_is_given_but_no_ack_o
 }
 
 TEST(vsr_object, no_promise_for_a_primary_that_does_not_hear) {
-    rig r(slot_b);
-    r.enter_first(view_pb, role::backup);
-    auto promise = [&](uint64_t heard) {
-        return r.obj.accept(r.now, r.beat(view_pb, true, heard))->ack->promise;
-    };
-    EXPECT_NE(promise(0), 0U) << "the view is young";
-    r.now += delta;
-    uint64_t last = promise(0);
-    EXPECT_NE(last, 0U);
-    r.now += delta + 1ms;
-    EXPECT_NE(promise(last), 0U) << "heard one given lately";
-    r.now += delta;
-    EXPECT_EQ(promise(0), 0U) << "hears nothing";
+    for (broken_rule broken : {broken_rule::none, broken_rule::renew_to_deaf}) {
+        rig r(slot_b, broken);
+        r.enter_first(view_pb, role::backup);
+        auto promise = [&](uint64_t heard) {
+            return r.obj.accept(r.now, r.beat(view_pb, true, heard))->ack->promise;
+        };
+        EXPECT_NE(promise(0), 0U) << "the view is young";
+        r.now += delta;
+        uint64_t last = promise(0);
+        EXPECT_NE(last, 0U);
+        r.now += delta + 1ms;
+        EXPECT_NE(promise(last), 0U) << "heard one given lately";
+        r.now += delta;
+        EXPECT_EQ(promise(0) != 0U, broken != broken_rule::none) << "hears nothing";
+    }
 }
 
 TEST(vsr_object, no_promise_for_a_primary_that_has_not_served_for_twice_delta) {
