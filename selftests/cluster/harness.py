@@ -204,38 +204,34 @@ class Group:
                "addresses": json.dumps(self.settings.addresses)})
 
         def prepare(node: str) -> None:
-            self.configure(node)
-            if node != "w":
-                self.make_lower(node)
-                self.lab.run(node, "mkfs.ext4 -q -F /dev/disk1", timeout=120)
-                self.keep_state(node)
-            self.lab.run(node, "systemctl start harpd", timeout=90)
+            disks = [] if node == "w" else [
+                self.mkfs(), "mkfs.ext4 -q -F /dev/disk1"]
+            self.begin_harpd(node, *disks)
 
         on_each("abw", prepare)
 
-    def make_lower(self, node: str, options: str = "") -> None:
-        mkfs = {"ext4": "mkfs.ext4 -q -F -O ^fast_commit",
+    def mkfs(self, options: str = "") -> str:
+        kind = {"ext4": "mkfs.ext4 -q -F -O ^fast_commit",
                 "xfs": "mkfs.xfs -q -f"}[self.settings.fs]
-        self.lab.run(node, f"{mkfs} {options} /dev/disk0", timeout=120)
+        return f"{kind} {options} /dev/disk0"
+
+    def make_lower(self, node: str, options: str = "") -> None:
+        self.lab.run(node, self.mkfs(options), timeout=120)
 
     def make(self) -> None:
         """One command on one machine, as a user would."""
         self.lab.run("a", f"harpctl group create {GROUP}", timeout=120)
 
-    def configure(self, node: str) -> None:
-        self.lab.put(node, f"/etc/harp/groups/{GROUP}.toml", self.config)
-
-    def keep_state(self, node: str) -> None:
-        """/var/lib/harp on a disk: a lab machine's root is in memory."""
-        self.lab.run(node, f"mkdir -p {STATE_DIR} && "
-                     f"mount /dev/disk1 {STATE_DIR} && "
-                     f"chmod 700 {STATE_DIR}")
-
-    def restart_harpd(self, node: str) -> None:
-        """After a reboot: what a real root would have kept, then harpd."""
-        self.configure(node)
-        self.keep_state(node)
-        self.lab.run(node, "systemctl start harpd", timeout=90)
+    def begin_harpd(self, node: str, *before: str) -> None:
+        """With the group's file, and /var/lib/harp on a disk: a lab machine's
+        root is in memory. One command: each costs an emulated second."""
+        path = f"/etc/harp/groups/{GROUP}.toml"
+        steps = [f"mkdir -p $(dirname {path})", f"cat > {path}", *before]
+        if node != "w":
+            steps += [f"mkdir -p {STATE_DIR}",
+                      f"mount /dev/disk1 {STATE_DIR}", f"chmod 700 {STATE_DIR}"]
+        self.lab.run(node, " && ".join([*steps, "systemctl start harpd"]),
+                     timeout=210, text=self.config)
 
     def delete(self) -> None:
         """The group ends, with a person's command; the machines are as before
@@ -250,28 +246,27 @@ class Group:
     def revive(self, node: str) -> None:
         """harpd runs, also when the machine restarted in between."""
         lab = self.lab
-        wait_for(f"{node} to be up", lambda: lab.ok(node, "true"), 120, 1)
-        if node != "w" and not lab.ok(node, f"mountpoint -q {STATE_DIR}"):
-            self.restart_harpd(node)
-        lab.run(node, "systemctl start harpd", timeout=90)
+        ready = "true" if node == "w" else f"mountpoint -q {STATE_DIR}"
+        if not lab.ok(node, f"{ready} && systemctl start harpd", 90):
+            wait_for(f"{node} to be up", lambda: lab.ok(node, "true"), 120, 1)
+            self.begin_harpd(node)
 
     def check_deleted(self, node: str) -> None:
         """Nothing of the group is left, nothing of it holds the module, and the
         kernel had nothing to complain about."""
-        lab = self.lab
-        lab.run(node, f"systemctl stop harpd; "
-                f"rm /etc/harp/groups/{GROUP}.toml", timeout=90)
-        if left := self.left(node) + lab.run(
-                node, "dmesg | grep -E 'WARNING|BUG:|Oops'", check=False):
+        ends = f"systemctl stop harpd && rm /etc/harp/groups/{GROUP}.toml"
+        if left := self.lab.run(node, f"{ends} && {{ {self.LEFT}; dmesg | grep "
+                                f"-E 'WARNING|BUG:|Oops'; true; }}", 90):
             raise LabFailed(f"the deleted group left on {node}: {left}")
         if node != "w":
-            lab.run(node, f"modprobe -r harp && modprobe harp && "
-                    f"umount {STATE_DIR}")
+            self.lab.run(node, f"modprobe -r harp && modprobe harp && "
+                         f"umount {STATE_DIR}")
+
+    # What a group has on a machine: state, namespaces.
+    LEFT = f"find {STATE_DIR}/{GROUP} /run/harp/ns -mindepth 1 2>/dev/null"
 
     def left(self, node: str) -> str:
-        """What a group has on a machine: state, namespaces."""
-        return self.lab.run(node, f"find {STATE_DIR}/{GROUP} /run/harp/ns "
-                            f"-mindepth 1 2>/dev/null", check=False)
+        return self.lab.run(node, self.LEFT, check=False)
 
     def harpd(self, node: str) -> str:
         """The process that harpd is; "" while there is none."""
