@@ -13,7 +13,8 @@ import threading
 from pathlib import Path
 from typing import Any, Callable, Iterator
 
-from one import (BASE, Ktap, Rig, Skip, difference, harpnl, mount, run, same_copies, tree, umount)
+from one import (BASE, FID_LAST, Ktap, Rig, Skip, difference, harpnl, mount, run, same_copies,
+                 tree, umount)
 from faults_test import Failing, drop_caches
 from subject import ACCESS, NAMED, Subject
 
@@ -319,9 +320,10 @@ def made_up(handle: bytes) -> tuple[dict[str, bytes], dict[str, bytes]]:
         "another magic": make(magic=magic ^ 1), "another version": make(magic=magic + 1),
         "another group": make(group=group ^ 0x10000), "too short": handle[:20],
         "fid 0": make(fid=0), "fid 2": make(fid=2), "fid 15": make(fid=15),
+        "beyond the last slot": make(fid=FID_LAST + 1), "all ones": make(fid=2**64 - 1),
     }, {
         "not given yet": make(fid=fid + 10**6), "of another lineage": make(fid=fid | 1 << 60),
-        "the largest": make(fid=2**64 - 1), "in the far slots": make(fid=(1 << 48) - 1),
+        "the largest": make(fid=0xffff << 48 | FID_LAST), "the last slot": make(fid=FID_LAST),
     }
 
 
