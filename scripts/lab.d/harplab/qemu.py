@@ -55,7 +55,9 @@ def command(lab: Lab, node: Node, stock: Stock, initrd: Path,
             layers: list[Path]) -> list[str]:
     argv = ["qemu-system-x86_64", "-name", f"harp-{lab.name}-{node.name}",
             "-machine", "pc,usb=off,vmport=off,dump-guest-core=off",
-            "-accel", "tcg,thread=multi",
+            # With a thread for each processor, one can go on for ever with what it
+            # translated before another patched the code (a static key): int3, retry.
+            "-accel", "tcg,thread=" + ("multi" if node.cpus == 1 else "single"),
             "-cpu", CPU, "-smp", str(node.cpus), "-m", node.memory,
             "-nodefaults", "-no-user-config", "-display", "none",
             "-action", "reboot=reset,shutdown=poweroff,watchdog=reset",
