@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 #include "node.hh"
 
+#include "util/dir.hh"
 #include "util/json.hh"
 #include "util/log.hh"
 #include "util/text.hh"
 #include "vsr/wire.hh"
 
 #include <algorithm>
-#include <dirent.h>
 #include <filesystem>
 #include <fmt/format.h>
 #include <sys/statvfs.h>
@@ -35,6 +35,11 @@ result<void> room_for_log(const std::string &dir, uint64_t size) {
                                         dir, format_size(size), format_size(free)));
     }
     return {};
+}
+
+/* What is said to who asked for what has no other result. */
+result<std::string> answer(const result<void> &r, const char *text) {
+    return r ? result<std::string>(std::string(text)) : result<std::string>(r.error());
 }
 
 } // namespace
@@ -91,12 +96,11 @@ result<void> node::open_sockets() {
 }
 
 void node::start_groups() {
-    DIR *d = opendir(paths_.state_dir.c_str());
-    if (d == nullptr) {
+    auto names = names_in(paths_.state_dir);
+    if (!names) {
         return;
     }
-    while (const dirent *e = readdir(d)) {
-        std::string name = e->d_name;
+    for (const auto &name : *names) {
         if (!is_name(name) || !cluster::state_file(paths_.state_dir + "/" + name).exists()) {
             continue;
         }
@@ -105,7 +109,6 @@ void node::start_groups() {
             broken_[name] = r.error().text; /* I10: status says it, too */
         }
     }
-    closedir(d);
 }
 
 result<config::group_config> node::load_group(const std::string &name) const {
@@ -297,7 +300,7 @@ void node::admin_make(const json &j, const config::group_config &g, slot_t self,
         auto uuid = parse_uuid(j["uuid"].get<std::string>());
         auto made = uuid ? create_here(g, self, *uuid, j["lineage"].get<uint64_t>())
                          : result<void>(uuid.error());
-        done(made ? result<std::string>(std::string("{}")) : result<std::string>(made.error()));
+        done(answer(made, "{}"));
     } else {
         done(fail(EBADMSG, "unknown request"));
     }
@@ -328,9 +331,7 @@ void node::admin_end(const json &j, text_fn done) {
         return;
     }
     end_here(name, undo ? group_member::ending::undo : group_member::ending::keep_files,
-             [done](const result<void> &r) {
-                 done(r ? result<std::string>(std::string("{}")) : result<std::string>(r.error()));
-             });
+             [done](const result<void> &r) { done(answer(r, "{}")); });
 }
 
 /* ---- making a group ---- */
@@ -683,9 +684,8 @@ void node::switchover(const std::string &name, const std::string &to, text_fn do
         done(not_running(name));
         return;
     }
-    it->second->switchover(to, [done = std::move(done)](const result<void> &r) {
-        done(r ? result<std::string>(std::string()) : result<std::string>(r.error()));
-    });
+    it->second->switchover(
+            to, [done = std::move(done)](const result<void> &r) { done(answer(r, "")); });
 }
 
 void node::leave_all(std::function<void()> done) {

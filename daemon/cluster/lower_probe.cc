@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 #include "cluster/lower_probe.hh"
 
+#include "util/dir.hh"
 #include "util/fd.hh"
 #include "util/text.hh"
 
 #include <climits>
 #include <cstring>
-#include <dirent.h>
 #include <endian.h>
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -74,22 +74,16 @@ lower_traits xfs_traits(const std::string &b) {
 }
 
 result<void> only_lost_found(const std::string &dir) {
-    DIR *d = opendir(dir.c_str());
-    if (d == nullptr) {
-        return fail_errno(dir);
+    auto found = names_in(dir);
+    if (!found) {
+        return found.error();
     }
-    std::string found;
-    while (const dirent *e = readdir(d)) {
-        std::string name = e->d_name;
-        if (name != "." && name != ".." && name != "lost+found") {
-            found = name;
+    for (const auto &name : *found) {
+        if (name != "lost+found") {
+            return fail(EBUSY, fmt::format("the lower is not empty: it holds '{}'. Expected a "
+                                           "freshly made file system",
+                                           name));
         }
-    }
-    closedir(d);
-    if (!found.empty()) {
-        return fail(EBUSY, fmt::format("the lower is not empty: it holds '{}'. Expected a freshly "
-                                       "made file system",
-                                       found));
     }
     return {};
 }

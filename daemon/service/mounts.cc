@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The group's own mounts: /run, /var/lib/nfs, rpc_pipefs, the nfsd fs, the lower, harp. */
-#include <dirent.h>
 #include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
@@ -16,6 +15,7 @@
 #include <fmt/format.h>
 
 #include "service/steps.hh"
+#include "util/dir.hh"
 
 namespace harp::service {
 
@@ -87,28 +87,12 @@ result<bool> ensure_mount(const std::string &source, const std::string &point,
     return true;
 }
 
-/* Names below @dir; none where there is no such directory. */
-result<std::set<std::string>> names_in(const std::string &dir) {
-    std::set<std::string> out;
-    DIR *d = opendir(dir.c_str());
-    if (d == nullptr && errno == ENOENT) {
-        return out;
-    }
-    if (d == nullptr) {
-        return errno_failure(dir);
-    }
-    while (const dirent *e = readdir(d)) {
-        out.insert(e->d_name);
-    }
-    closedir(d);
-    out.erase(".");
-    out.erase("..");
-    return out;
-}
-
-/* Is there nothing in @dir but @ours? */
+/* Is there nothing in @dir but @ours? Nor is there where it is not there at all. */
 result<void> holds_only(const std::string &dir, const std::set<std::string> &ours) {
     auto found = names_in(dir);
+    if (!found && found.error().code == ENOENT) {
+        return {};
+    }
     if (!found) {
         return found.error();
     }
