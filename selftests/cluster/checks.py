@@ -6,9 +6,10 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 
-from harness import (GROUP, LOWER_TREE, MOUNT, STATE_DIR, Client, Group, LabFailed,
-                     on_each, wait_for)
+from harness import (GROUP, LOWER_TREE, MOUNT, STATE_DIR, Client, Group,
+                     LabFailed, on_each, wait_for)
 
 FRESH_MS = 2000         # a heartbeat goes every 500 ms, on busy processors
 SILENT_MS = 3000        # what `harpctl status` calls a silent network
@@ -124,10 +125,11 @@ def newest_records_shown(group: Group, node: str) -> None:
         raise LabFailed(f"log show on {node} gave {found}: {top} is newer")
 
 
-def harpd_again(group: Group, node: str, before: str, limit: float) -> None:
-    """systemd started another harpd."""
-    wait_for(f"harpd to be started again on {node}",
-             lambda: group.harpd(node) not in ("", before), limit, 0.5)
+def harpd_again(group: Group, node: str, before: str, limit: float,
+                meanwhile: Callable[[], bool] = lambda: True) -> None:
+    """systemd started another harpd; @meanwhile is done, and well."""
+    wait_for(f"harpd to be started again on {node}", lambda: meanwhile()
+             and group.harpd(node) not in ("", before), limit, 0.5)
 
 
 def frozen_harpd_is_replaced(group: Group, node: str) -> float:
@@ -136,9 +138,8 @@ def frozen_harpd_is_replaced(group: Group, node: str) -> float:
     lab, before = group.lab, group.harpd(node)
     begin = time.monotonic()
     lab.run(node, f"kill -STOP {before}")
-    wait_for(f"harpd to be started again on {node}", lambda:
-             lab.ok("c", f"touch {MOUNT}/while-frozen")
-             and group.harpd(node) not in ("", before), WATCHDOG_LIMIT_S, 0.5)
+    harpd_again(group, node, before, WATCHDOG_LIMIT_S,
+                lambda: lab.ok("c", f"touch {MOUNT}/while-frozen"))
     if not lab.ok(node, "journalctl -u harpd --no-pager | "
                   "grep -q 'Watchdog timeout'"):
         raise LabFailed(f"harpd on {node} ended, but not by its watchdog")

@@ -30,6 +30,8 @@ SERVICE_V6 = "fd77::100/64"
 SERVICE_MAC = "02:68:61:72:70:01"
 MOUNT = "/mnt/share"
 STATE_DIR = "/var/lib/harp"
+# What a kernel had to say that it should not have had.
+COMPLAINTS = "dmesg | grep -E 'WARNING|BUG:|Oops'"
 LOWER_TREE = "/run/harp/lower/tree"     # in the group's mount namespace
 T = TypeVar("T")
 
@@ -187,6 +189,9 @@ class Settings:
 class Group:
     """The group `demo` on a, b and w, mounted by c."""
 
+    # What it has on a machine: state, namespaces.
+    LEFT = f"find {STATE_DIR}/{GROUP} /run/harp/ns -mindepth 1 2>/dev/null"
+
     def __init__(self, lab: Lab, settings: Settings | None = None) -> None:
         self.lab = lab
         self.settings = settings or Settings()
@@ -255,15 +260,12 @@ class Group:
         """Nothing of the group is left, nothing of it holds the module, and the
         kernel had nothing to complain about."""
         ends = f"systemctl stop harpd && rm /etc/harp/groups/{GROUP}.toml"
-        if left := self.lab.run(node, f"{ends} && {{ {self.LEFT}; dmesg | grep "
-                                f"-E 'WARNING|BUG:|Oops'; true; }}", 90):
+        if left := self.lab.run(node, f"{ends} && {{ {self.LEFT}; "
+                                f"{COMPLAINTS}; true; }}", 90):
             raise LabFailed(f"the deleted group left on {node}: {left}")
         if node != "w":
             self.lab.run(node, f"modprobe -r harp && modprobe harp && "
                          f"umount {STATE_DIR}")
-
-    # What a group has on a machine: state, namespaces.
-    LEFT = f"find {STATE_DIR}/{GROUP} /run/harp/ns -mindepth 1 2>/dev/null"
 
     def left(self, node: str) -> str:
         return self.lab.run(node, self.LEFT, check=False)
