@@ -142,7 +142,7 @@ class Pair(Rig):
     """A primary and its backup; the record link is TCP over the veth to bak."""
 
     def __init__(self) -> None:
-        super().__init__("ext4", REGION, group="bench")
+        super().__init__("ext4", REGION, promise_ms=2000, group="bench")
         self.threads: dict[int, set[int]] = {0: set(), 1: set()}
 
     def _owned(self, member: int, step: Callable[[], T]) -> T:

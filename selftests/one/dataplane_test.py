@@ -760,7 +760,7 @@ def links_come_and_go() -> str:
 
 def backup_is_filled() -> None:
     """A backup that lacks the last records of the view before is sent them (V6, N2)."""
-    with Rig(promise_ms=5000) as rig:
+    with Rig() as rig:
         h, g = rig.harp, rig.group
         (rig.p.mnt / "x").write_bytes(b"x")
         rig.settle()
@@ -770,7 +770,7 @@ def backup_is_filled() -> None:
         writer.start()
         p = h.wait(g, 0, lambda s: s["top"] > top)
         assert b["top"] == top
-        view = harpnl.start_view(h, g, 0, 1, promise_ms=5000)
+        view = harpnl.start_view(h, g, 0, 1, promise_ms=rig.promise)
         b = h.get(g, 1)
         assert (b["top"], b["formed"], b["intact"]) == (top, p["formed"], 0), b
         rig.relink()
@@ -826,7 +826,7 @@ class Tap(threading.Thread):
 def told_space_is_as_of_its_ap() -> str:
     """The free space a backup tells lacks all that it had applied, and said so, by then."""
     size, count = 64 << 10, 120
-    with Rig(promise_ms=5000) as rig:
+    with Rig() as rig:
         fd = os.open(rig.p.mnt / "data", os.O_CREAT | os.O_WRONLY)
         os.pwrite(fd, bytes(size), 0)
         rig.settle()
@@ -863,7 +863,8 @@ def statfs_believes_a_full_backup() -> None:
 
 def log_full() -> str:
     """The backup's disk stalls: operations wait, counted; the lease stays; then all goes on."""
-    with Rig(region="mem:4M", promise_ms=PROMISE) as rig:
+    promise = 4000
+    with Rig(region="mem:4M", promise_ms=promise) as rig:
         thaw = freeze(rig.b.lower)
         data, written = os.urandom(256 << 10), 0
 
@@ -876,7 +877,7 @@ def log_full() -> str:
         writer.start()
         try:
             rig.harp.wait(rig.group, 0, lambda s: s["wait_full"] > 0, 60)
-            stalled, end = written, time.monotonic() + 3 * PROMISE / 1000
+            stalled, end = written, time.monotonic() + 1.2 * promise / 1000
             while time.monotonic() < end:
                 state = rig.harp.get(rig.group, 0)
                 assert state["serving"] and state["lease_left_ms"] > 0, state
@@ -893,7 +894,8 @@ def log_full() -> str:
 
 def takeover() -> str:
     """The backup's kernel goes on with the witness; no promise is broken, nothing lost."""
-    with Rig(promise_ms=PROMISE) as rig:
+    promise = 5000
+    with Rig(promise_ms=promise) as rig:
         h, g = rig.harp, rig.group
         for i in range(20):
             (rig.p.mnt / f"f{i}").write_bytes(b"%d" % i * 100)
@@ -911,7 +913,7 @@ def takeover() -> str:
         b = h.get(g, 1)
         view, inc = old["view"] + 1, b["inc"]
         record = harpnl.view_record(view, b["lineage"], (1, inc), (WITNESS, YOU_INC), b["top"],
-                                    b["top_view"], b["epoch"], PROMISE)
+                                    b["top_view"], b["epoch"], promise)
         h.view_start(g, 1, record, b["top"])
         ours, theirs = socket.socketpair()
         h.link_add(g, 1, WITNESS, theirs)

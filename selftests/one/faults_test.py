@@ -155,7 +155,7 @@ class Failing(Rig):
     """One member's lower is on a disk that can be made to fail."""
 
     def __init__(self, kind: str, slot: int) -> None:
-        super().__init__(kind, promise_ms=5000)
+        super().__init__(kind)
         self.victim = self.members[slot]
         self.dm = Dm("failing", self.victim.disk)
         self.victim.disk = self.dm.path

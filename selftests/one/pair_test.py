@@ -16,7 +16,6 @@ from one import BASE, Rig, libc, mount, run, run_asked, same_copies
 import harpnl
 from dataplane_test import Tap
 
-PROMISE = 1000
 AT_FDCWD, RENAME_EXCHANGE = -100, 2
 
 
@@ -37,7 +36,7 @@ def exchange(one: Path, folder: int, two: str) -> None:
 
 def moved_elsewhere() -> None:
     """A directory held since an earlier generation is not where its dentry says."""
-    with Rig(promise_ms=PROMISE) as rig, contextlib.ExitStack() as held:
+    with Rig() as rig, contextlib.ExitStack() as held:
         here, there = rig.p.mnt, rig.b.mnt
         for name in ("a", "b", "c"):
             (here / name).mkdir()
@@ -68,7 +67,7 @@ class Large(Rig):
     """So much room on both lowers that only inodes are short: sparse files."""
 
     def __init__(self) -> None:
-        super().__init__(promise_ms=5000, small=True)
+        super().__init__(small=True)
         BASE.mkdir(parents=True, exist_ok=True)
         for member in self.members:
             file = BASE / f"large{member.slot}"
