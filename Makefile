@@ -14,7 +14,7 @@ DKMS_SRC = $(DESTDIR)/usr/src/harp-$(VERSION)
 
 help:
 	@echo 'make demo           three servers, a client, a panic in the middle of a copy'
-	@echo 'make check          rings style to vm; make $(RINGS:%=check-%): one'
+	@echo 'make check          all rings; make $(RINGS:%=check-%): one'
 	@echo 'make bench          the same work on knfsd sync, knfsd async and harp: a table, out/bench.json'
 	@echo 'make all            daemon and module (KDIR=… for another kernel)'
 	@echo 'make install        harpd, harpctl, units, policy, manual pages (DESTDIR=…)'
