@@ -894,8 +894,8 @@ def log_full() -> str:
 
 def takeover() -> str:
     """The backup's kernel goes on with the witness; no promise is broken, nothing lost."""
-    promise = 5000
-    with Rig(promise_ms=promise) as rig:
+    delta = 5000
+    with Rig(promise_ms=delta) as rig:
         h, g = rig.harp, rig.group
         for i in range(20):
             (rig.p.mnt / f"f{i}").write_bytes(b"%d" % i * 100)
@@ -913,7 +913,7 @@ def takeover() -> str:
         b = h.get(g, 1)
         view, inc = old["view"] + 1, b["inc"]
         record = harpnl.view_record(view, b["lineage"], (1, inc), (WITNESS, YOU_INC), b["top"],
-                                    b["top_view"], b["epoch"], promise)
+                                    b["top_view"], b["epoch"], delta)
         h.view_start(g, 1, record, b["top"])
         ours, theirs = socket.socketpair()
         h.link_add(g, 1, WITNESS, theirs)
