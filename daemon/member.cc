@@ -218,7 +218,13 @@ void group_member::carry_out() {
     }
     carrying_ = false;
     arm();
-    if (dissolve_when_started_ && core_->state() != member_state::starting) {
+    if (core_->state() == member_state::starting) {
+        return;
+    }
+    if (started_) {
+        std::exchange(started_, nullptr)(start_result());
+    }
+    if (dissolve_when_started_) {
         std::exchange(dissolve_when_started_, nullptr)();
     }
 }
@@ -727,6 +733,21 @@ bool group_member::handing_over() const {
 
 bool group_member::stays() const {
     return core_->state() == member_state::serving && !handing_over();
+}
+
+result<void> group_member::start_result() const {
+    if (core_->state() != member_state::failed) {
+        return {};
+    }
+    return fail(EIO, core_->status(boottime_now()).why_not_serving);
+}
+
+void group_member::when_started(std::function<void(result<void>)> done) {
+    if (core_->state() == member_state::starting) {
+        started_ = std::move(done);
+    } else {
+        done(start_result());
+    }
 }
 
 void group_member::dissolve(ending how, std::function<void(result<void>)> done) {

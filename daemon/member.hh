@@ -48,6 +48,8 @@ public:
     lineage_t lineage() const noexcept { return disk_.lineage; }
     const config::group_config &settings() const noexcept { return group_; }
 
+    /* @done: once the replica is attached and it takes part; or why it never will. */
+    void when_started(std::function<void(result<void>)> done);
     /* Is it one of another member's? */
     bool has_address(const cluster::endpoint &from) const;
     void on_control(const vsr::message &msg, const cluster::endpoint &from);
@@ -84,6 +86,7 @@ private:
     enum class service_phase : uint8_t { off, starting, on, stopping, half };
 
     result<void> begin();
+    result<void> start_result() const;
     void carry_out();
     void ask_replica(vsr::output &out);
     void send(const vsr::outgoing &out);
@@ -124,6 +127,7 @@ private:
     std::unique_ptr<vsr::core> core_;
     bool carrying_ = false;
     std::function<void()> dissolve_when_started_;
+    std::function<void(result<void>)> started_;
     std::function<void(result<void>)> switchover_done_;
 
     std::optional<vsr::link_wanted> link_;

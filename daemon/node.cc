@@ -22,6 +22,8 @@ namespace {
 
 /* From the last switchover's end until what was served is taken down. */
 constexpr duration_t leave_limit = 15s;
+/* For a member's part of a group: its lower is mounted and laid out. */
+constexpr duration_t make_limit = 60s;
 
 /* For a witness's log of @size in @dir; it is reserved when the group is made. */
 result<void> room_for_log(const std::string &dir, uint64_t size) {
@@ -67,7 +69,9 @@ result<std::unique_ptr<node>> node::make(loop &l, config::node_config c, node_pa
     if (auto r = out->open_sockets(); !r) {
         return r.error();
     }
-    out->start_groups();
+    if (auto r = out->start_groups(); !r) {
+        return r.error();
+    }
     return out;
 }
 
@@ -95,10 +99,11 @@ result<void> node::open_sockets() {
     return {};
 }
 
-void node::start_groups() {
+/* Without knowing which groups there are harpd does not run: it would be silent about them. */
+result<void> node::start_groups() {
     auto names = names_in(paths_.state_dir);
     if (!names) {
-        return;
+        return names.error();
     }
     for (const auto &name : *names) {
         if (!is_name(name) || !cluster::state_file(paths_.state_dir + "/" + name).exists()) {
@@ -109,6 +114,7 @@ void node::start_groups() {
             broken_[name] = r.error().text; /* I10: status says it, too */
         }
     }
+    return {};
 }
 
 result<config::group_config> node::load_group(const std::string &name) const {
@@ -298,9 +304,12 @@ void node::admin_make(const json &j, const config::group_config &g, slot_t self,
     } else if (j["op"] == "create" && j.contains("uuid") && j.contains("lineage") &&
                j["uuid"].is_string() && j["lineage"].is_number_unsigned()) {
         auto uuid = parse_uuid(j["uuid"].get<std::string>());
-        auto made = uuid ? create_here(g, self, *uuid, j["lineage"].get<uint64_t>())
-                         : result<void>(uuid.error());
-        done(answer(made, "{}"));
+        if (!uuid) {
+            done(uuid.error());
+            return;
+        }
+        create_here(g, self, *uuid, j["lineage"].get<uint64_t>(),
+                    [done](const result<void> &made) { done(answer(made, "{}")); });
     } else {
         done(fail(EBADMSG, "unknown request"));
     }
@@ -373,12 +382,13 @@ void node::probe(const config::group_config &g, slot_t self,
     });
 }
 
-result<void> node::create_here(const config::group_config &g, slot_t self, const uuid_bytes &uuid,
-                               uint64_t lineage) {
+/* Its part of a group that begins: state, and a member that is attaching its replica. */
+result<void> node::begin_here(const config::group_config &g, slot_t self, const uuid_bytes &uuid,
+                              uint64_t lineage) {
     std::string dir = paths_.state_dir + "/" + g.name;
     cluster::state_file file(dir);
     if (file.exists()) {
-        return fail(EEXIST, fmt::format("{}: group {} exists already", config_.name, g.name));
+        return fail(EEXIST, fmt::format("group {} exists already", g.name));
     }
     std::error_code ec;
     const bool ours = !std::filesystem::exists(dir, ec);
@@ -402,13 +412,27 @@ result<void> node::create_here(const config::group_config &g, slot_t self, const
         if (ours) {
             std::filesystem::remove_all(dir, ec);
         }
-        return fail(made.error().code, config_.name + ": " + made.error().text);
     }
-    log_event("group-created", g.name, {{"uuid", format_uuid(uuid)}});
-    return {};
+    return made;
 }
 
-void node::ask_peer(const config::group_config &g, slot_t peer, std::string body, text_fn done) {
+/* @done: it takes part. If not, what is there is left to who asked: it takes all parts back. */
+void node::create_here(const config::group_config &g, slot_t self, const uuid_bytes &uuid,
+                       uint64_t lineage, std::function<void(result<void>)> done) {
+    auto tell = [this, name = g.name, uuid, done](const result<void> &r) {
+        if (!r) {
+            done(fail(r.error().code, config_.name + ": " + r.error().text));
+            return;
+        }
+        log_event("group-created", name, {{"uuid", format_uuid(uuid)}});
+        done({});
+    };
+    auto begun = begin_here(g, self, uuid, lineage);
+    begun ? groups_.at(g.name)->when_started(tell) : tell(begun);
+}
+
+void node::ask_peer(const config::group_config &g, slot_t peer, std::string body, text_fn done,
+                    duration_t limit) {
     cluster::greeting hello;
     hello.kind = cluster::greeting_kind::admin;
     hello.sender = g.slot_of(config_.name).value_or(slot_t());
@@ -424,7 +448,7 @@ void node::ask_peer(const config::group_config &g, slot_t peer, std::string body
     }
     uint64_t id = next_call_++;
     calls_[id] = std::make_unique<cluster::dialler>(
-            loop_, to, hello, std::move(body), 20s,
+            loop_, to, hello, std::move(body), limit,
             [this, id, done = std::move(done), name = m.name](result<cluster::dialler::granted> r) {
                 calls_.erase(id);
                 if (r) {
@@ -541,15 +565,13 @@ void node::make_next(const std::shared_ptr<creation> &c) {
         }
     };
     if (next == c->self) {
-        auto r = create_here(c->group, c->self, c->uuid, c->lineage);
-        if (!r) {
-            c->asked.pop_back(); /* a group that is here is another one */
-        }
-        made(r ? nullptr : &r.error());
+        create_here(c->group, c->self, c->uuid, c->lineage,
+                    [made](const result<void> &r) { made(r ? nullptr : &r.error()); });
         return;
     }
-    ask_peer(c->group, next, c->request("create"),
-             [made](const result<std::string> &r) { made(r ? nullptr : &r.error()); });
+    ask_peer(
+            c->group, next, c->request("create"),
+            [made](const result<std::string> &r) { made(r ? nullptr : &r.error()); }, make_limit);
 }
 
 /*
@@ -580,12 +602,11 @@ void node::take_back(const std::shared_ptr<creation> &c) {
         }
     };
     for (slot_t s : c->asked) {
+        auto told = [one](const result<std::string> &r) { one(r ? nullptr : &r.error()); };
         if (s == c->self) {
-            end_here(c->group.name, group_member::ending::undo,
-                     [one](const result<void> &r) { one(r ? nullptr : &r.error()); });
+            admin_end(json::parse(c->request("undo")), told);
         } else {
-            ask_peer(c->group, s, c->request("undo"),
-                     [one](const result<std::string> &r) { one(r ? nullptr : &r.error()); });
+            ask_peer(c->group, s, c->request("undo"), told);
         }
     }
 }

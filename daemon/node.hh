@@ -47,7 +47,7 @@ private:
 
     node(loop &l, config::node_config c, node_paths p, backend_fn make_backend);
     result<void> open_sockets();
-    void start_groups();
+    result<void> start_groups();
     result<void> start_group(const std::string &name);
     void on_datagram(const std::vector<uint8_t> &bytes, const cluster::endpoint &from);
     void on_notice(const std::vector<uint8_t> &bytes, const cluster::endpoint &from);
@@ -62,14 +62,17 @@ private:
     result<void> ports_agree(const config::group_config &g, slot_t self) const;
     void probe(const config::group_config &g, slot_t self,
                std::function<void(result<cluster::lower_traits>)> done);
-    result<void> create_here(const config::group_config &g, slot_t self, const uuid_bytes &uuid,
-                             uint64_t lineage);
+    result<void> begin_here(const config::group_config &g, slot_t self, const uuid_bytes &uuid,
+                            uint64_t lineage);
+    void create_here(const config::group_config &g, slot_t self, const uuid_bytes &uuid,
+                     uint64_t lineage, std::function<void(result<void>)> done);
     /* Why groups_ has no such group. */
     failure not_running(const std::string &name) const;
     result<void> may_delete(const std::string &name, bool force) const;
     void end_here(const std::string &name, group_member::ending how,
                   std::function<void(result<void>)> done);
-    void ask_peer(const config::group_config &g, slot_t peer, std::string body, text_fn done);
+    void ask_peer(const config::group_config &g, slot_t peer, std::string body, text_fn done,
+                  duration_t limit = std::chrono::seconds(20));
     void creation_probed(const std::shared_ptr<creation> &c);
     void make_next(const std::shared_ptr<creation> &c);
     void take_back(const std::shared_ptr<creation> &c);

@@ -19,10 +19,10 @@ namespace {
 using namespace harp;
 
 /*
- * Creating asks two machines and looks at disks; deleting waits for nfsd to stop, a switchover
- * for a backup that lags.
+ * Creating lays out two disks, one after the other; deleting waits for nfsd to stop, a
+ * switchover for a backup that lags.
  */
-constexpr uint64_t call_limit_usec = 90ull * 1000 * 1000;
+constexpr uint64_t call_limit_usec = 240ull * 1000 * 1000;
 
 struct options {
     std::string bus = "system";

@@ -13,6 +13,7 @@
 #include <fstream>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 namespace harp {
 namespace {
@@ -72,10 +73,12 @@ protected:
         c.name = "m2";
         c.listen = {"127.0.8.3"};
         c.control_port = c.record_port = port_;
-        auto n = node::make(loop_, c, {dir_ + "/etc", dir_ + "/lib", dir_ + "/run"}, make_backend);
+        auto n = node::make(loop_, c, {dir_ + "/etc", dir_ + "/lib", dir_ + "/run"},
+                            [this](const backend_request &r) { return make_part(r); });
         ASSERT_TRUE(n.ok()) << n.error().text;
         node_ = std::move(*n);
     }
+    virtual result<backend> make_part(const backend_request &r) { return make_backend(r); }
     bool wait(const std::function<bool()> &done) {
         auto end = boottime_now() + 10s;
         while (!done() && boottime_now() < end) {
@@ -362,6 +365,30 @@ TEST_F(node_ports, a_group_whose_file_was_changed_since_is_deleted) {
     EXPECT_TRUE(wait([&] { return status()["groups"].size() == 0; }));
 }
 
+/* Of which the kernel says that it cannot be attached. */
+class refused_replica final : public knl::replica {
+public:
+    refused_replica(loop &l, hooks h) : loop_(l), hooks_(std::move(h)) {}
+    object_report found() override { return {}; }
+    void execute(kernel_command c) override {
+        command_done done;
+        done.token = c.token;
+        done.ok = !std::holds_alternative<cmd_attach>(c.body);
+        done.text = "the lower has quotas";
+        loop_.post([this, done] { hooks_.event(done); });
+    }
+    void touch() override {}
+    void poll() override {}
+    void give_link(unique_fd, link_wanted) override {}
+    void drop_link() override {}
+    knl::replica_facts facts() const override { return {}; }
+    void destroy(std::function<void(result<void>)> done) override { done({}); }
+
+private:
+    loop &loop_;
+    hooks hooks_;
+};
+
 /* The witness makes a group; the data members' harpds say what a test wants. */
 class node_creation : public node_ports {
 protected:
@@ -407,7 +434,16 @@ protected:
                 said_.end()};
     }
 
+    result<backend> make_part(const backend_request &r) override {
+        auto b = make_backend(r);
+        if (b && attach_fails_) {
+            b->replica = std::make_unique<refused_replica>(loop_, r.hooks);
+        }
+        return b;
+    }
+
     std::array<std::unique_ptr<cluster::record_listener>, 2> peers_;
+    bool attach_fails_ = false;
     std::map<std::string, std::string> refuses_;
     list said_;
 };
@@ -438,6 +474,18 @@ TEST_F(node_creation, a_part_that_cannot_be_made_leaves_no_state) {
     EXPECT_EQ(after_the_probes(), list{}) << "nobody else was asked to make anything";
     fs::remove(state_dir() + "/log");
     EXPECT_TRUE(fs::is_empty(state_dir()));
+    EXPECT_EQ(create(), "made");
+}
+
+/* Some of what a replica needs only the kernel can say. */
+TEST_F(node_creation, a_part_that_cannot_be_attached_is_not_made) {
+    attach_fails_ = true;
+    EXPECT_EQ(create(), "m2: the replica cannot be attached: the lower has quotas\n"
+                        "nothing was created");
+    EXPECT_EQ(after_the_probes(), list{});
+    EXPECT_EQ(status()["groups"].size(), 0u);
+    EXPECT_FALSE(fs::exists(state_dir()));
+    attach_fails_ = false;
     EXPECT_EQ(create(), "made");
 }
 
@@ -566,6 +614,23 @@ TEST_F(node_files, a_state_file_of_which_both_copies_are_damaged) {
     }
     restart();
     says("the state of group g cannot be read");
+}
+
+/* It would run without the groups that it does not see, and say that there are none. */
+TEST_F(node_files, a_directory_of_states_that_cannot_be_read) {
+    const std::string lib = dir_ + "/lib";
+    ASSERT_EQ(chmod(lib.c_str(), 0311), 0);
+    const uid_t before = geteuid();
+    /* Root may read everything. */
+    ASSERT_EQ(seteuid(before == 0 ? 65534 : before), 0);
+    config::node_config c;
+    c.name = "m2";
+    c.listen = {"127.0.8.3"};
+    c.control_port = c.record_port = port_;
+    auto n = node::make(loop_, c, {dir_ + "/etc", lib, dir_}, make_backend);
+    ASSERT_EQ(seteuid(before), 0);
+    ASSERT_FALSE(n.ok());
+    EXPECT_EQ(n.error().text, lib + ": Permission denied");
 }
 
 TEST_F(node_files, one_damaged_copy_of_the_state_is_survived) {

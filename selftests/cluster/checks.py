@@ -15,6 +15,7 @@ FRESH_MS = 2000         # a heartbeat goes every 500 ms, on busy processors
 SILENT_MS = 3000        # what `harpctl status` calls a silent network
 HOLD_S = 10             # a kernel acks for so long without its harpd (H)
 WATCHDOG_LIMIT_S = 20   # WatchdogSec=5s, the abort, the start; under emulation
+NO_MODULE = "/etc/modprobe.d/no-harp.conf"
 NOBODY = "setpriv --reuid 65534 --regid 65534 --clear-groups"
 
 
@@ -177,6 +178,10 @@ def half_made_is_taken_back(group: Group) -> None:
     group.lab.run("a", f"mount -o remount,ro {STATE_DIR}")
     creation_fails(group, "Read-only file system")
     group.lab.run("a", f"mount -o remount,rw {STATE_DIR}")
+    # What only its kernel can say, when the others have made theirs.
+    group.lab.run("a", f"modprobe -r harp && echo install harp /bin/false >{NO_MODULE}")
+    creation_fails(group, "the replica cannot be attached")
+    group.lab.run("a", f"rm {NO_MODULE}")
 
 
 def unfit_groups_are_not_made(group: Group) -> None:
