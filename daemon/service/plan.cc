@@ -246,16 +246,17 @@ plan plan_start(const config &c, const start_args &args) {
 /*
  * As design.rst has it: link down, release (but not in a switchover, for which the rest is the
  * same, with its reason there), exports flushed, threads stopped, namespace gone;
- * every step is tried whatever became of the one before, but nfsd_stop: it takes
- * nfsd's global mutex and waits under it for each thread, so that it is done
- * only when nfsd_drain has seen all of them idle.
+ * every step is tried whatever became of the one before, but for two. What is parked is let go
+ * only when nothing can carry its answer away (protocol G3); and nfsd_stop, which takes nfsd's
+ * global mutex and waits under it for each thread, is done only when nfsd_drain has seen all
+ * of them idle. What ends early is tried again from its beginning.
  */
 plan plan_stop(const config &c, const stop_args &args) {
     plan p;
     const auto go_on = on_failure::go_on;
     p.push_back(make(action::quiet, brisk, {}, go_on));
-    p.push_back(make(action::link_down, brisk, {net::group_link}, go_on));
-    p.push_back(make(action::destroy_sockets, brisk, {}, go_on));
+    p.push_back(make(action::link_down, brisk, {net::group_link}));
+    p.push_back(make(action::destroy_sockets, brisk));
     if (args.release) {
         p.push_back(make(action::release, brisk, {}, go_on));
     }
