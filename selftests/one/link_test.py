@@ -78,8 +78,9 @@ def cut(rig: Rig) -> str:
             home.mkdir()
         rig.harp.verb("link-drop", rig.group, 1)
         rig.harp.wait(rig.group, 0, lambda s: not s["link_up"])
-        # Nothing commits without the backup: whoever modifies something waits. The first
-        # to do so gives the last ACK the time to be heard.
+        # Nothing commits without the backup: whoever modifies something waits. What the
+        # last ACK committed is done first.
+        rig.harp.wait(rig.group, 0, lambda s: s["ap"] == s["cp"])
         seen: list[tuple[int, int]] = []
         others = [threading.Thread(target=(home / "new").mkdir, daemon=True) for home in homes]
         for other in others:
@@ -373,7 +374,9 @@ def main() -> int:
                 continue
             with rig:
                 for title, test in tests:
-                    t.run(f"{kind}: {title}", lambda x=test, r=rig: x(r))
+                    if not t.run(f"{kind}: {title}", lambda x=test, r=rig: x(r)):
+                        rig.let_go()    # its loads are still at work
+                        break
     return t.end()
 
 

@@ -8,6 +8,7 @@ lower, that is a third disk made alike.
 from __future__ import annotations
 
 import ctypes
+import errno
 import faulthandler
 import fcntl
 import os
@@ -249,9 +250,21 @@ class Rig:
         for member in self.members:
             self.harp.wait(self.group, member.slot, lambda s: s["ap"] >= top, timeout)
 
-    def __exit__(self, *_: object) -> None:
+    def let_go(self) -> None:
+        """Nothing is served any more: whatever is parked ends with an error."""
+        for member in self.members:
+            for verb in ("leave", "release"):
+                try:
+                    self.harp.verb(verb, self.group, member.slot)
+                except harpnl.HarpError as error:
+                    if error.errno != errno.ENOENT:
+                        raise
+
+    def __exit__(self, kind: object, *_: object) -> None:
         if self.touch:
             self.touch.stop()
+        if kind:
+            self.let_go()
         for member in self.members:
             for step in (lambda m=member: umount(m.mnt),
                          lambda m=member: self.harp.verb("replica-del", self.group, m.slot),
@@ -337,5 +350,4 @@ def same_copies(rig: Rig) -> None:
 
 
 def errno_name(error: OSError) -> str:
-    import errno
     return errno.errorcode.get(error.errno or 0, str(error.errno))
