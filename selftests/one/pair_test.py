@@ -4,9 +4,12 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import errno
+import functools
 import os
 import re
+import struct
 import sys
 from pathlib import Path
 from typing import Any, Callable
@@ -17,6 +20,7 @@ import harpnl
 from dataplane_test import Tap
 
 AT_FDCWD, RENAME_EXCHANGE = -100, 2
+SYS_GETDENTS64 = 217
 
 
 def switch(rig: Rig, to: int) -> None:
@@ -61,6 +65,50 @@ def moved_elsewhere() -> None:
         os.rename(here / "c", "d", dst_dir_fd=fd)
         assert sorted(os.listdir(here / "a/b")) == ["c", "d"]
         same_copies(rig)
+
+
+def some_names(folder: int, size: int) -> tuple[list[str], int]:
+    """What one getdents64() gives, and the cookie to go on from."""
+    names, cookie, at = [], 0, 0
+    buffer = ctypes.create_string_buffer(size)
+    found = libc("syscall", SYS_GETDENTS64, folder, buffer, size)
+    while at < found:
+        _, cookie, length, _ = struct.unpack_from("<QqHB", buffer, at)
+        names.append(buffer.raw[at + 19:at + length].split(b"\0", 1)[0].decode())
+        at += length
+    return names, cookie
+
+
+def all_names(folder: Path, cookie: int = 0) -> list[str]:
+    fd = os.open(folder, os.O_RDONLY)
+    os.lseek(fd, cookie, os.SEEK_SET)
+    names = []
+    while found := some_names(fd, 4096)[0]:
+        names += found
+    os.close(fd)
+    return names
+
+
+def cookies_of_either(kind: str) -> str:
+    """I7: a reader goes on at the other copy where it was at this one."""
+    with Rig(kind) as rig:
+        (folder := rig.p.mnt / "many").mkdir()
+        for n in range(150):
+            (folder / f"name{n}").touch()
+        before = all_names(folder)
+        parts = []
+        fd = os.open(folder, os.O_RDONLY)
+        while (part := some_names(fd, 700))[0]:
+            parts.append(part)
+        os.close(fd)
+        switch(rig, 1)
+        there = rig.b.mnt / "many"
+        assert all_names(there) == before and len(before) == 152
+        seen: list[str] = []
+        for names, cookie in parts:
+            seen += names
+            assert seen + all_names(there, cookie) == before, f"after {len(seen)} names"
+    return f"{len(parts)} cookies"
 
 
 class Large(Rig):
@@ -168,6 +216,8 @@ def traced() -> str:
 
 TESTS: list[tuple[str, Callable[[], Any]]] = [
     ("switchover: no directory is moved into itself", moved_elsewhere),
+    *((f"{kind}: a directory's cookies are those of the other copy",
+       functools.partial(cookies_of_either, kind)) for kind in ("ext4", "xfs")),
     ("space: the inodes a backup tells are as of the AP it tells", told_inodes_are_as_of_its_ap),
     ("trace: the way of a record", traced),
 ]
