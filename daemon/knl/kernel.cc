@@ -699,11 +699,9 @@ void kernel_replica::drop_link() {
 
 result<void> kernel_replica::release() {
     auto nl = genl::open();
-    if (!nl) {
-        return nl.error();
-    }
-    auto r = nl->call(request(HARP_CMD_RELEASE, config_.group, config_.self.value()));
-    /* A replica that was destroyed has nothing parked. */
+    auto r = nl ? nl->call(request(HARP_CMD_RELEASE, config_.group, config_.self.value()))
+                : result<attributes>(nl.error());
+    /* A replica that was destroyed has nothing parked, nor has one without a module. */
     return r || is_gone(r.error()) ? result<void>() : r.error();
 }
 
