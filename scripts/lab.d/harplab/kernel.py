@@ -29,6 +29,9 @@ UNUSED = ("arch/[!ux]*/*.[chS]", "arch/[!ux]*/*.dts*", "drivers/gpu/*.[ch]",
           "drivers/staging/*.[ch]", "sound/*.[ch]", "Documentation/*/*",
           "tools/testing/*", "tools/perf/*")
 
+# Without it no process starts where the host's processor has AMX.
+PATCH = ROOT / "scripts" / "lab.d" / "uml-registers.patch"
+
 # Bump when the steps below change what they make.
 RECIPE = "1"
 
@@ -114,6 +117,7 @@ def _build(kind: str, work: Path) -> None:
 
     _let_atomic_sleep_be_checked(tree)
     _let_wchan_read_stacks(tree)
+    run(["patch", "-d", tree, "-p1", "--fuzz=0", "-i", PATCH], "patching the kernel")
     (tree / ".config").write_text("".join(p.read_text() for p in wanted))
     make = ["make", "-C", str(tree), "ARCH=um"]
     run([*make, "olddefconfig"], "configuring the kernel")
@@ -131,7 +135,7 @@ def _key(kind: str) -> str:
     if kind not in CONFIGS:
         raise LabError(f"no kernel '{kind}': there are {', '.join(CONFIGS)}")
     files = [ROOT / "selftests" / name for name in CONFIGS[kind]]
-    return hash_of(RECIPE, apt.version(SOURCE), *FLAGS[kind], *files)
+    return hash_of(RECIPE, apt.version(SOURCE), *FLAGS[kind], PATCH, *files)
 
 
 def entry_name(kind: str) -> str:
@@ -141,5 +145,5 @@ def entry_name(kind: str) -> str:
 def uml_kernel(kind: str) -> Path:
     """Directory with `linux`, the program, and `tree`, to build modules in."""
     need("apt-get", "dpkg-deb", "tar", "xz", "make", "gcc", "bison", "flex",
-         "bc")
+         "bc", "patch")
     return cached(entry_name(kind), lambda work: _build(kind, work))
