@@ -221,11 +221,9 @@ void group_member::carry_out() {
     if (core_->state() == member_state::starting) {
         return;
     }
-    if (started_) {
-        std::exchange(started_, nullptr)(start_result());
-    }
-    if (dissolve_when_started_) {
-        std::exchange(dissolve_when_started_, nullptr)();
+    const auto started = start_result();
+    for (auto &tell : std::exchange(to_tell_started_, {})) {
+        tell(started);
     }
 }
 
@@ -744,20 +742,21 @@ result<void> group_member::start_result() const {
 
 void group_member::when_started(std::function<void(result<void>)> done) {
     if (core_->state() == member_state::starting) {
-        started_ = std::move(done);
+        to_tell_started_.push_back(std::move(done));
     } else {
         done(start_result());
     }
 }
 
 void group_member::dissolve(ending how, std::function<void(result<void>)> done) {
-    if (dissolve_when_started_) {
-        done(fail(EBUSY, "it is being deleted already"));
-        return;
-    }
     if (core_->state() == member_state::starting) {
+        if (std::exchange(dissolving_, true)) {
+            done(fail(EBUSY, "it is being deleted already"));
+            return;
+        }
         /* The log in the region can only be ended through a replica: it is being attached. */
-        dissolve_when_started_ = [this, how, done] { dissolve(how, done); };
+        to_tell_started_.push_back(
+                [this, how, done](const result<void> &) { dissolve(how, done); });
         return;
     }
     (void)core_->request(boottime_now(), want_leave{.hand_over = false});

@@ -18,6 +18,7 @@
 #include <array>
 #include <memory>
 #include <optional>
+#include <vector>
 
 namespace harp {
 
@@ -126,8 +127,8 @@ private:
     backend backend_;
     std::unique_ptr<vsr::core> core_;
     bool carrying_ = false;
-    std::function<void()> dissolve_when_started_;
-    std::function<void(result<void>)> started_;
+    std::vector<std::function<void(result<void>)>> to_tell_started_;
+    bool dissolving_ = false;
     std::function<void(result<void>)> switchover_done_;
 
     std::optional<vsr::link_wanted> link_;

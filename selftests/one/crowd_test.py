@@ -139,8 +139,7 @@ def ended(pid: int) -> int:
 
 
 def cut(rig: Rig) -> None:
-    rig.harp.verb("link-drop", rig.group, 1)
-    rig.harp.wait(rig.group, 0, lambda s: not s["link_up"])
+    rig.drop_link(1)
     rig.relink()
     rig.harp.wait(rig.group, 0, lambda s: s["link_up"])
 

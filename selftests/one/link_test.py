@@ -76,8 +76,7 @@ def cut(rig: Rig) -> str:
         homes = [rig.p.mnt / f"cut{n}-{k}" for k in range(2)]  # of each its own: mkdir locks it
         for home in homes:
             home.mkdir()
-        rig.harp.verb("link-drop", rig.group, 1)
-        rig.harp.wait(rig.group, 0, lambda s: not s["link_up"])
+        rig.drop_link(1)
         # Nothing commits without the backup: whoever modifies something waits. What the
         # last ACK committed is done first.
         rig.harp.wait(rig.group, 0, lambda s: s["ap"] == s["cp"])
@@ -102,8 +101,7 @@ def cut(rig: Rig) -> str:
 
 def cut_and_wait(rig: Rig) -> None:
     """While the link is down operations wait; then they end, all of them with success."""
-    rig.harp.verb("link-drop", rig.group, 0)
-    rig.harp.wait(rig.group, 1, lambda s: not s["link_up"])
+    rig.drop_link(0)
     loads = [Load(rig.p.mnt, f"wait{n}") for n in range(3)]
     cp = rig.harp.get(rig.group, 0)["cp"]
     # Until the lease has run out: then not even an answer from state is given.
@@ -325,8 +323,8 @@ def released(rig: Rig) -> None:
             results[n] = error.errno or 0
 
     rig.settle()
-    rig.harp.verb("link-drop", rig.group, 0)
-    before = rig.harp.wait(rig.group, 0, lambda s: not s["link_up"])
+    rig.drop_link(0)
+    before = rig.harp.get(rig.group, 0)
     waiting = [threading.Thread(target=one, args=(n,), daemon=True) for n in range(4)]
     for thread in waiting:
         thread.start()

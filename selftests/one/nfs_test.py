@@ -268,8 +268,7 @@ def link_cut(rig: Rig, name: str) -> None:
         seen = len(done)
         while len(done) < seen + 5 and thread.is_alive():
             thread.join(0.02)
-        rig.harp.verb("link-drop", rig.group, 0)
-        rig.harp.wait(rig.group, 0, lambda s: not s["link_up"])
+        rig.drop_link(0)
         rig.relink()
     thread.join(60)
     assert len(done) == 60, f"{len(done)} of 60"

@@ -241,6 +241,12 @@ class Rig:
         return harpnl.form_view(self.harp, self.group, 0, 1, promise_ms=self.promise,
                                 gate="gate0", tcp=self.tcp, timeout=timeout)
 
+    def drop_link(self, slot: int) -> None:
+        """A member drops the record link; until both know."""
+        self.harp.verb("link-drop", self.group, slot)
+        for member in self.members:
+            self.harp.wait(self.group, member.slot, lambda s: not s["link_up"])
+
     def relink(self) -> None:
         harpnl.link(self.harp, self.group, 0, 1, self.tcp)
 

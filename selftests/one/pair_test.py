@@ -137,9 +137,9 @@ def told_inodes_are_as_of_its_ap() -> str:
         rig.settle()
         tap = Tap(rig)
         top = rig.harp.get(rig.group, 0)["top"]
-        rig.harp.wait(rig.group, 0, lambda s: s["link_up"] and s["peer_ap"] == top)
-        free = tap.acks[-1]["free_inodes"]
-        assert tap.acks[-1]["free_bytes"] > 1 << 30, tap.acks[-1]
+        said = tap.applied(top)
+        free = said["free_inodes"]
+        assert said["free_bytes"] > 1 << 30, said
         for n in range(count):
             os.mknod(rig.p.mnt / f"inode{n}")
         rig.settle()
