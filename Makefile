@@ -6,7 +6,7 @@ OUT	:= out
 STAGE	:= $(OUT)/stage
 KDIR	?= /lib/modules/$(shell uname -r)/build
 JOBS	?= $(shell nproc)
-RINGS	:= style unit fuzz kunit vm cluster
+RINGS	:= style unit fuzz model kunit vm cluster
 VERSION	:= $(shell sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' dkms.conf)
 DKMS_SRC = $(DESTDIR)/usr/src/harp-$(VERSION)
 
@@ -56,7 +56,7 @@ check:
 	@$(MAKE) stage
 	@scripts/ring check
 
-check-unit check-fuzz: check-%:
+check-unit check-fuzz check-model: check-%:
 	@scripts/deps build test
 	@scripts/ring $*
 
