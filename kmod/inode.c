@@ -170,6 +170,11 @@ void harp_super_generation(struct harp_replica *r)
 	}
 	spin_unlock(&r->sb->s_inode_list_lock);
 	iput(last);
+	/*
+	 * A file handle leads past d_revalidate: what is still below a parent of an earlier
+	 * generation would answer for "..", and stand in the way of its own lookup.
+	 */
+	shrink_dcache_sb(r->sb);
 	up_read(&r->sb_rwsem);
 }
 

@@ -13,6 +13,7 @@
  */
 #include <linux/buffer_head.h>
 #include <linux/file.h>
+#include <linux/fileattr.h>
 #include <linux/fs_context.h>
 #include <linux/magic.h>
 #include <linux/quota.h>
@@ -36,9 +37,12 @@
 #define HARP_EXT4_INODE_SIZE		88	/* __le16 */
 #define HARP_EXT4_FEATURE_COMPAT	92	/* __le32 */
 #define HARP_EXT4_FEATURE_INCOMPAT	96	/* __le32 */
+#define HARP_EXT4_FEATURE_RO_COMPAT	100	/* __le32 */
 #define HARP_EXT4_JOURNAL_INUM		224	/* __le32 */
 #define HARP_EXT4_HAS_JOURNAL		0x0004
 #define HARP_EXT4_FAST_COMMIT		0x0400
+#define HARP_EXT4_EXTENTS		0x0040
+#define HARP_EXT4_BIGALLOC		0x0200
 #define HARP_EXT4_ENCRYPT		0x10000
 #define HARP_EXT4_CASEFOLD		0x20000
 #define HARP_EXT4_LARGE_DIR		0x4000
@@ -57,6 +61,7 @@ static const char *harp_check_ext4(const u8 *disk)
 {
 	u32 compat = le32_to_cpup((const __le32 *)(disk + HARP_EXT4_FEATURE_COMPAT));
 	u32 incompat = le32_to_cpup((const __le32 *)(disk + HARP_EXT4_FEATURE_INCOMPAT));
+	u32 ro_compat = le32_to_cpup((const __le32 *)(disk + HARP_EXT4_FEATURE_RO_COMPAT));
 
 	if (!(compat & HARP_EXT4_HAS_JOURNAL))
 		return "ext4 without a journal; needs one (tune2fs -O has_journal)";
@@ -66,6 +71,12 @@ static const char *harp_check_ext4(const u8 *disk)
 		return "ext4 with fast_commit; needs it off (tune2fs -O ^fast_commit)";
 	if (le16_to_cpup((const __le16 *)(disk + HARP_EXT4_INODE_SIZE)) < 256)
 		return "ext4 with 128-byte inodes; needs 256 bytes or more (mkfs.ext4 -I 256)";
+	/* Its files end before s_maxbytes: a truncate beyond would be logged, not applied. */
+	if (!(incompat & HARP_EXT4_EXTENTS))
+		return "ext4 without extents; needs them (mkfs.ext4 -O extent)";
+	/* One byte takes a cluster; space is counted in blocks. */
+	if (ro_compat & HARP_EXT4_BIGALLOC)
+		return "ext4 with bigalloc; needs it off";
 	if (incompat & HARP_EXT4_CASEFOLD)
 		return "ext4 with casefold; needs names that are bytes";
 	if (incompat & HARP_EXT4_ENCRYPT)
@@ -136,6 +147,16 @@ static const char *harp_check_quota(struct super_block *sb)
 	return NULL;
 }
 
+/* A file that takes more than it is asked for takes more than is counted. */
+static const char *harp_check_hints(struct dentry *root)
+{
+	struct fileattr fa = { };
+
+	if (!vfs_fileattr_get(root, &fa) && (fa.fsx_xflags & FS_XFLAG_EXTSZINHERIT))
+		return "with an extent size for new files; needs none (-d extszinherit=0)";
+	return NULL;
+}
+
 static const char *harp_check_sb(const struct path *path)
 {
 	struct super_block *sb = path->mnt->mnt_sb;
@@ -153,7 +174,8 @@ static const char *harp_check_sb(const struct path *path)
 	if (!sb->s_bdev || !sb->s_export_op || !sb->s_export_op->fh_to_dentry)
 		return "without device or file handles";
 	why = harp_check_disk(sb, ext4);
-	return why ?: harp_check_options(sb, path->dentry) ?: harp_check_quota(sb);
+	return why ?: harp_check_options(sb, path->dentry) ?: harp_check_quota(sb) ?:
+	       harp_check_hints(path->dentry);
 }
 
 /*

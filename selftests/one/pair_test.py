@@ -18,6 +18,7 @@ from one import BASE, Rig, libc, mount, run, run_asked, same_copies
 
 import harpnl
 from dataplane_test import Tap
+from handles_test import by_handle, to_handle
 
 AT_FDCWD, RENAME_EXCHANGE = -100, 2
 SYS_GETDENTS64 = 217
@@ -64,6 +65,30 @@ def moved_elsewhere() -> None:
                 raise AssertionError(f"{title} was moved into itself")
         os.rename(here / "c", "d", dst_dir_fd=fd)
         assert sorted(os.listdir(here / "a/b")) == ["c", "d"]
+        same_copies(rig)
+
+
+def moved_elsewhere_by_handle(kind: str) -> None:
+    """A handle leads past all names: what was cached of an earlier generation is gone."""
+    with Rig(kind) as rig:
+        here, there = rig.p.mnt, rig.b.mnt
+        (here / "a/d").mkdir(parents=True)
+        (here / "a/file").write_bytes(b"x")
+        top, d = here.stat().st_ino, to_handle(here / "a/d")
+        switch(rig, 1)
+        os.rename(there / "a/d", there / "d")
+        os.rename(there / "a", there / "d/a")
+        switch(rig, 0)
+        fd = by_handle(here, d)
+        try:
+            assert os.stat("..", dir_fd=fd).st_ino == top, "'..' leads to the parent of before"
+            assert os.listdir(fd) == ["a"]
+            # A parent of before, now below: no loop.
+            assert os.stat("a/file", dir_fd=fd).st_size == 1
+            os.rename(here / "d/a/file", "file", dst_dir_fd=fd)
+        finally:
+            os.close(fd)
+        assert sorted(os.listdir(here / "d")) == ["a", "file"]
         same_copies(rig)
 
 
@@ -216,6 +241,8 @@ def traced() -> str:
 
 TESTS: list[tuple[str, Callable[[], Any]]] = [
     ("switchover: no directory is moved into itself", moved_elsewhere),
+    *((f"{kind}: switchover: a handle leads to where a directory is",
+       functools.partial(moved_elsewhere_by_handle, kind)) for kind in ("ext4", "xfs")),
     *((f"{kind}: a directory's cookies are those of the other copy",
        functools.partial(cookies_of_either, kind)) for kind in ("ext4", "xfs")),
     ("space: the inodes a backup tells are as of the AP it tells", told_inodes_are_as_of_its_ap),
