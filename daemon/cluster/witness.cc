@@ -21,7 +21,10 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/* Records read from the socket and not yet in the file; beyond it the link is not read. */
+/*
+ * Records read from the socket and not yet in the file. Beyond it one message a second is read,
+ * for the beats among them: what else is on its way is bounded by what clients wait for.
+ */
 constexpr size_t unwritten_max = 32u << 20;
 /* fdatasync this often while records arrive; each makes what is before it durable. */
 constexpr auto sync_interval = 200ms;

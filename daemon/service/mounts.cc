@@ -44,6 +44,13 @@ result<void> make_dirs(const std::string &path, mode_t mode) {
     return {};
 }
 
+bool same_file(const std::string &one, const std::string &other) {
+    struct stat a {};
+    struct stat b {};
+    return stat(one.c_str(), &a) == 0 && stat(other.c_str(), &b) == 0 && a.st_dev == b.st_dev &&
+           a.st_ino == b.st_ino;
+}
+
 /* Debian's helpers give up root for the owner of their directory. No such user: root's. */
 result<void> give_to(const std::string &path, const char *user) {
     const passwd *pw = getpwnam(user);
@@ -215,7 +222,9 @@ result<std::string> do_mounts(const context &ctx) {
     if (auto r = make_dirs("/var/lib/nfs", 0755); !r) {
         return r.error();
     }
-    if (mount(state.c_str(), "/var/lib/nfs", nullptr, MS_BIND, nullptr) < 0) {
+    /* An earlier try may have made it, and failed at what follows. */
+    if (!same_file(state, "/var/lib/nfs") &&
+        mount(state.c_str(), "/var/lib/nfs", nullptr, MS_BIND, nullptr) < 0) {
         return errno_failure("mounting the group's /var/lib/nfs");
     }
     if (auto r = ensure_mount(mark, "/proc/fs/nfsd", "nfsd", 0, ""); !r) {
