@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the files of the data plane (replica.c commit.c lease.c link.c gate.c
+ * What the files of the data plane (replica.c view.c commit.c lease.c link.c gate.c
  * netlink.c) share with each other and with nobody else, but for harp_leave().
  */
 #ifndef HARP_DATAPLANE_H
@@ -94,11 +94,13 @@ void harp_replicas_exit(void);
 
 struct harp_replica *harp_replica_nth(unsigned long n);
 struct harp_replica *harp_replica_alloc(const struct harp_replica_params *p);
+void harp_seen_add(struct harp_seen *seen, const struct harp_rec *rec);
+void harp_seen_note(struct harp_replica *r, const struct harp_seen *seen);
+
+/* --------------------------------------------------------------------- view.c */
 int __must_check harp_view_start(struct harp_replica *r, const struct harp_sec_view *v,
 				 u32 len, u64 match, struct netlink_ext_ack *extack);
 int __must_check harp_release(struct harp_replica *r, struct netlink_ext_ack *extack);
-void harp_seen_add(struct harp_seen *seen, const struct harp_rec *rec);
-void harp_seen_note(struct harp_replica *r, const struct harp_seen *seen);
 
 /* ------------------------------------------------------------------- commit.c */
 void harp_try_serve(struct harp_replica *r);
