@@ -165,6 +165,20 @@ class Lab:
         return self.call("exec", node, "--", "sh", "-c", command,
                          timeout=timeout, check=False).returncode == 0
 
+    def tell(self, nodes: str = "abw") -> str:
+        """What the members say, for who wants to know why something failed."""
+        said = []
+        for node in nodes:
+            try:
+                text = self.run(
+                    node, "harpctl status; journalctl -u harpd -o short-precise"
+                    " --no-pager | tail -40; dmesg | tail -15",
+                    check=False, timeout=30)
+            except LabFailed as error:
+                text = str(error)
+            said += [f"{node}: {line}" for line in text.splitlines()]
+        return "\n".join(said)
+
     def check_console(self, node: str) -> None:
         """Of every boot since the lab is up, what ended in a panic included."""
         said = self.call("console", node).stdout
@@ -339,8 +353,10 @@ class Group:
         def probe() -> int:
             view = self.serving(node)
             return view if view > above else 0
-        return wait_for(f"node {node} to serve the group "
-                        f"(last said: {self.status(node)})", probe, timeout)
+        try:
+            return wait_for(f"node {node} to serve the group", probe, timeout)
+        except LabFailed as error:
+            raise LabFailed(f"{error}; it says {self.status(node)}") from error
 
     def mount(self, node: str = "c") -> None:
         version = self.settings.version

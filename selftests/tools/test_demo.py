@@ -114,6 +114,7 @@ class LastLineTest(unittest.TestCase):
                 stack.enter_context(unittest.mock.patch.object(
                     demo, name, side_effect=[value]))
             lab = stack.enter_context(unittest.mock.patch.object(demo, "Lab"))
+            lab.return_value.tell.return_value = "a: stands by"
             lab.return_value.down.side_effect = [down]
             stack.enter_context(unittest.mock.patch.object(sys, "argv", ["demo", *args]))
             said = stack.enter_context(contextlib.redirect_stdout(io.StringIO()))
@@ -144,7 +145,7 @@ class LastLineTest(unittest.TestCase):
 
     def test_a_promise_not_kept_is_a_failure(self) -> None:
         status, line, said = self.run_demo({**self.GOOD, "client_errors": 3}, "--keep")
-        self.assertEqual((status, said), (1, "demo: the client saw 3 errors\n"))
+        self.assertEqual((status, said), (1, "a: stands by\ndemo: the client saw 3 errors\n"))
         self.assertTrue(line["tree_equal"])
 
     def test_machines_that_do_not_end_are_a_failure(self) -> None:
