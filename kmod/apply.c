@@ -6,8 +6,9 @@
  * exists (made in orphans/, whole with fid, xattrs and attributes), the names hold
  * what they should (entry.c), xattrs and data are in place, then attributes and the
  * row of every inode the record touches get the record's values. Each step may
- * already be done (I4). What a record says of a fid that is gone is skipped: it
- * dies in a later record that the lower has already seen (kernel-notes 25, 27).
+ * already be done (I4; redo.c has what comes before). What a record says of a fid that
+ * is gone is skipped: it dies in a later record that the lower has already seen
+ * (kernel-notes 25, 27).
  *
  * One thread per replica, no lock of the VFS side's, ever.
  */
@@ -25,7 +26,7 @@ static int harp_apply_node(struct harp_replica *r, u64 fid, struct harp_node **n
 	*n = harp_node_load(r, fid);
 	if (!IS_ERR(*n))
 		return 0;
-	if (*n == ERR_PTR(-ESTALE)) {
+	if (*n == ERR_PTR(-ESTALE) || (*n == ERR_PTR(-ENOENT) && harp_redo_dies(r, fid))) {
 		atomic64_inc(&harp_lower(r)->n_skipped);
 		*n = NULL;
 		return 0;
@@ -221,7 +222,8 @@ static int harp_apply_nlink(struct harp_node *n, const struct harp_sec_inode *se
 				return err;
 		}
 	}
-	if (inode->i_nlink == want)
+	/* In redo the lower may be ahead of the record. */
+	if (inode->i_nlink == want || harp_redoing(n->r))
 		return 0;
 	atomic64_inc(&lw->n_nlink);
 	pr_warn_ratelimited("harp: %s/%u: fid %llx has %u names on the lower, its record says %u\n",
@@ -284,6 +286,10 @@ static int harp_apply_section(struct harp_replica *r, const struct harp_rec *rec
 	int err;
 
 	if (sec->state == HARP_STATE_GONE) {
+		/* Moved there by what was redone before, or made and not yet placed. */
+		err = harp_redoing(r) ? harp_orphan_clear(harp_lower(r), fid) : 0;
+		if (err)
+			return err;
 		n = harp_node_peek(r, fid);
 		/* Row, then look again: who makes a node after that reads the row. */
 		err = n ? 0 : harp_apply_section_gone(r, sec);
@@ -354,8 +360,10 @@ static int harp_object_get(struct harp_replica *r, const struct harp_rec *rec,
 	u64 fid = le64_to_cpu(sec->fid);
 	int err;
 
+	/* Also when nothing is made of it: the head may be older than the fid's end. */
+	harp_fid_note(lw, fid);
 	*n = harp_node_load(r, fid);
-	if (*n == ERR_PTR(-ESTALE)) {
+	if (*n == ERR_PTR(-ESTALE) || (*n == ERR_PTR(-ENOENT) && harp_redo_dies(r, fid))) {
 		atomic64_inc(&lw->n_skipped);
 		*n = NULL;
 		return 0;
@@ -367,7 +375,6 @@ static int harp_object_get(struct harp_replica *r, const struct harp_rec *rec,
 	} else if (IS_ERR(*n)) {
 		return PTR_ERR(*n);
 	}
-	harp_fid_note(lw, fid);
 	mutex_lock(&(*n)->lock);
 	/* Of one found, too: an earlier try may have ended before this, a crash taken it. */
 	err = harp_ino2fid_set(lw, d_inode((*n)->lower)->i_ino, fid) ?:
@@ -446,6 +453,23 @@ static int harp_apply_remove(struct harp_replica *r, const struct harp_rec *rec)
 	return err;
 }
 
+/* What moved is gone by now; what it replaced has lost that name nevertheless. */
+static int harp_apply_replaced(struct harp_replica *r, const struct harp_rec *rec,
+			       const struct harp_sec_inode *sec)
+{
+	struct harp_node *dir;
+	int err;
+
+	if (!sec)
+		return 0;
+	err = harp_apply_node(r, le64_to_cpu(rec->name[1]->dir), &dir);
+	if (err || !dir)
+		return err;
+	err = harp_entry_drop(dir, rec->name[1], le64_to_cpu(sec->fid), sec->state);
+	harp_node_put(dir);
+	return err;
+}
+
 static int harp_apply_rename(struct harp_replica *r, const struct harp_rec *rec)
 {
 	const struct harp_sec_inode *sec = harp_rec_inode(rec, HARP_ROLE_REPLACED);
@@ -456,8 +480,10 @@ static int harp_apply_rename(struct harp_replica *r, const struct harp_rec *rec)
 	if (rec->nname != 2)
 		return -EUCLEAN;
 	err = harp_apply_node(r, le64_to_cpu(rec->name[1]->put), &n);
-	if (err || !n)
+	if (err)
 		return err;
+	if (!n)
+		return harp_apply_replaced(r, rec, sec);
 	err = harp_apply_node(r, le64_to_cpu(rec->name[0]->dir), &odir);
 	if (err)
 		goto out_n;
@@ -490,6 +516,13 @@ static int harp_apply_exchange(struct harp_replica *r, const struct harp_rec *re
 	if (!err && node[2] && node[3])
 		err = harp_entry_swap(node[0], rec->name[0], node[1], rec->name[1], node[2],
 				      node[3]);
+	/* The other one is gone by now, which is no reason to stay. */
+	else if (!err && node[2])
+		err = harp_entry_move(node[0], rec->name[0], node[1], rec->name[1], node[2],
+				      HARP_STATE_LIVE);
+	else if (!err && node[3])
+		err = harp_entry_move(node[1], rec->name[1], node[0], rec->name[0], node[3],
+				      HARP_STATE_LIVE);
 	while (i--)
 		if (!IS_ERR(node[i]))
 			harp_apply_put(node[i]);
@@ -621,6 +654,9 @@ static u64 harp_apply_limit(struct harp_replica *r)
 	default:
 		limit = r->ap;
 	}
+	/* Redo begins when all of it is here and cannot be cut any more (redo.c). */
+	if (r->ap < r->redo_to && !r->redo_ready && r->cp < r->redo_to)
+		limit = r->ap;
 	spin_unlock(&r->lock);
 	return limit;
 }
@@ -723,12 +759,16 @@ static void harp_apply_batch(struct harp_replica *r, u64 limit)
 	u64 first = READ_ONCE(r->ap) + 1, i;
 	u32 count = min_t(u64, limit + 1 - first, HARP_APPLY_BATCH);
 
+	if (harp_redo_prepare(r))
+		return;
 	harp_apply_note(r, first, count);
 	for (i = first; i < first + count; i++)
 		if (harp_apply_one(r, i))
 			return;		/* the note stays: a suspect */
 	if (harp_apply_limit(r) < i)
 		harp_apply_note(r, 0, 0);
+	if (!harp_redoing(r))
+		harp_redo_end(r);
 	harp_link_kick(r);
 	/* Too many rows wait for the next LB pass. */
 	if (READ_ONCE(lw->nodes.nr_dirty) > HARP_NODES_DIRTY_MAX)

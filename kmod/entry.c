@@ -271,6 +271,27 @@ int harp_orphan_drop(struct harp_lower *lw, u64 fid)
 	return err == HARP_NOT_SO ? 0 : err;
 }
 
+/**
+ * harp_orphan_clear() - remove the parked name of a fid, in redo
+ * @lw: the lower
+ * @fid: which
+ *
+ * What is under it may also be without a fid yet: a crash came between making it and that.
+ *
+ * Context: apply thread, under the lower's cred.
+ * Return: 0 or the lower's error.
+ */
+int harp_orphan_clear(struct harp_lower *lw, u64 fid)
+{
+	char buf[HARP_ORPHAN_NAME_LEN + 1];
+	struct harp_spot orphan = harp_spot_orphan(lw, buf, fid);
+	int err = harp_spot_remove(lw, &orphan, fid, false);
+
+	if (err == HARP_NOT_SO)
+		err = harp_spot_remove(lw, &orphan, HARP_FID_FOREIGN, false);
+	return err == HARP_NOT_SO ? 0 : err;
+}
+
 /* --------------------------------------------------------------------- making */
 
 /* In orphans, locked: make the object; returns its dentry, @dentry is consumed. */
@@ -548,11 +569,15 @@ static int harp_entry_move_slow(struct harp_node *odir, const struct harp_sec_na
 				struct harp_node *n, u8 replaced_state)
 {
 	u64 replaced = le64_to_cpu(to->expect);
+	u8 state = HARP_STATE_LIVE;
 	int err;
 
+	/* What went into a directory that is gone by now came out again before. */
+	if (!ndir && harp_is_dir(n))
+		state = HARP_STATE_PARKED;
 	err = ndir ? harp_entry_put(ndir, to, n) : 0;
 	if (!err && odir)
-		err = harp_entry_drop(odir, from, n->fid, HARP_STATE_LIVE);
+		err = harp_entry_drop(odir, from, n->fid, state);
 	if (!err && replaced && replaced_state == HARP_STATE_GONE)
 		err = harp_orphan_drop(harp_lower(n->r), replaced);
 	return err;

@@ -7,7 +7,7 @@
  *   data plane   replica.c view.c commit.c link.c link_rx.c lease.c gate.c netlink.c
  *		  log.c log_open.c region.c codec.c
  *		  logs, ships, commits; role, fence, lease; knows no file system.
- *   lower side   lower.c node.c dirindex.c rows.c entry.c apply.c sync.c space.c
+ *   lower side   lower.c node.c dirindex.c rows.c entry.c apply.c redo.c sync.c space.c
  *		  applies records to the lower; knows no harp inode, takes no harp
  *		  VFS lock.
  *
@@ -89,6 +89,8 @@ struct harp_replica {
 	u64 cp;					/* commit point */
 	u64 ap;					/* application point */
 	u64 lb;					/* lower bound (durable, N6) */
+	u64 redo_to;				/* an earlier life may have applied so far */
+	bool redo_ready;			/* harp_redo_prepare() */
 	u64 acked, peer_ap, peer_lb, told_cp, told_ap;
 	u64 peer_free_bytes, peer_free_inodes;
 	ktime_t promise_until, lease_until, hold_until, touched;	/* CLOCK_BOOTTIME */

@@ -497,6 +497,7 @@ int harp_lower_open(struct harp_replica *r, bool init, struct fs_context *fc)
 		return -ENOMEM;
 	lw->r = r;
 	mutex_init(&lw->rows.flush);
+	xa_init(&lw->dying);
 	init_waitqueue_head(&lw->sync.wq);
 	err = harp_nodes_init(lw);
 	if (err) {
@@ -532,6 +533,7 @@ void harp_lower_close(struct harp_replica *r)
 
 	if (r->nodes) {
 		lw = harp_lower(r);
+		harp_redo_end(r);
 		harp_nodes_exit(lw);
 		harp_lower_fput(lw->rows.file);
 		harp_lower_fput(lw->rows.ino2fid);

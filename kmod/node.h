@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * What the files of the lower side (lower.c rows.c node.c dirindex.c entry.c
- * apply.c sync.c space.c) share with each other; others use harp.h.
+ * apply.c redo.c sync.c space.c) share with each other; others use harp.h.
  */
 #ifndef HARP_NODE_H
 #define HARP_NODE_H
@@ -9,6 +9,7 @@
 #include <linux/errseq.h>
 #include <linux/rhashtable.h>
 #include <linux/siphash.h>
+#include <linux/xarray.h>
 #include "compat/lower_shrinker.h"
 #include "harp.h"
 
@@ -251,6 +252,7 @@ struct harp_space {
 
 /**
  * struct harp_lower - the lower side of a replica
+ * @dying: fids that are gone at the end of redo (redo.c)
  * @n_search: fids that had to be searched for because their row did not lead to them
  * @n_skipped: steps of records about fids that are gone
  * @n_parked: occupants of a name moved aside because a record put another there
@@ -265,6 +267,7 @@ struct harp_lower {
 	struct harp_sync sync;
 	struct harp_space space;
 	struct dentry *dir;			/* .harp */
+	struct xarray dying;
 	atomic64_t n_search, n_skipped, n_parked, n_nlink, n_foreign;
 	atomic64_t n_index;
 };
@@ -346,6 +349,7 @@ int __must_check harp_entry_swap(struct harp_node *adir, const struct harp_sec_n
 				 struct harp_node *bdir, const struct harp_sec_name *b,
 				 struct harp_node *na, struct harp_node *nb);
 int __must_check harp_orphan_drop(struct harp_lower *lw, u64 fid);
+int __must_check harp_orphan_clear(struct harp_lower *lw, u64 fid);
 struct dentry *harp_orphan_make(struct harp_lower *lw, const struct harp_sec_inode *sec,
 				const char *target);
 
@@ -353,6 +357,12 @@ struct dentry *harp_orphan_make(struct harp_lower *lw, const struct harp_sec_ino
 typedef int (*harp_apply_step)(struct harp_replica *r, const void *arg);
 int harp_apply_insist(struct harp_replica *r, harp_apply_step step, const void *arg,
 		      const char *what, u64 index);
+
+/* ------------------------------------------------------------------- redo.c */
+bool harp_redoing(const struct harp_replica *r);
+bool harp_redo_dies(const struct harp_replica *r, u64 fid);
+int __must_check harp_redo_prepare(struct harp_replica *r);
+void harp_redo_end(struct harp_replica *r);
 
 /* ------------------------------------------------------------------- sync.c */
 int harp_sync_thread(void *arg);

@@ -128,6 +128,9 @@ static bool harp_view_adopt(struct harp_replica *r, const struct harp_sec_view *
 	struct harp_links *ls = r->links;
 
 	lockdep_assert_held(&r->lock);
+	/* No record that an earlier life of this member has applied is above s. */
+	if (!r->redo_ready && (!r->view || r->ap < r->redo_to))
+		WRITE_ONCE(r->redo_to, le64_to_cpu(v->s));
 	WRITE_ONCE(r->role, primary ? HARP_ROLE_PRIMARY : HARP_ROLE_BACKUP);
 	r->peer = primary ? v->backup : v->primary;
 	r->peer_inc = le64_to_cpu(primary ? v->backup_inc : v->primary_inc);
