@@ -10,12 +10,13 @@ RINGS	:= style unit fuzz model kunit vm cluster
 VERSION	:= $(shell sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' dkms.conf)
 DKMS_SRC = $(DESTDIR)/usr/src/harp-$(VERSION)
 
-.PHONY: help all kmod daemon stage install dkms-install check $(RINGS:%=check-%) style bench demo clean deps
+.PHONY: help all kmod daemon stage install dkms-install check $(RINGS:%=check-%) style bench torture demo clean deps
 
 help:
 	@echo 'make demo           three servers, a client, a panic in the middle of a copy'
 	@echo 'make check          all rings; make $(RINGS:%=check-%): one'
 	@echo 'make bench          the same work on knfsd sync, knfsd async and harp: a table, out/bench.json'
+	@echo 'make torture        redo after crashes at any moment, until it is stopped (SEED=… SECONDS=…)'
 	@echo 'make all            daemon and module (KDIR=… for another kernel)'
 	@echo 'make install        harpd, harpctl, units, policy, manual pages (DESTDIR=…)'
 	@echo 'make dkms-install   the module, by DKMS, for the running kernel'
@@ -82,6 +83,10 @@ demo:
 bench:
 	@scripts/deps lab
 	@selftests/bench/run
+
+torture:
+	@scripts/deps lab
+	@selftests/one/torture $(SEED:%=--seed %) $(SECONDS:%=--seconds %)
 
 clean:
 	rm -rf $(OUT)

@@ -41,7 +41,7 @@ class Shape:
     free: list[str]         # names that nothing has, in directories that are there
 
     @classmethod
-    def of(cls, root: Path) -> Shape:
+    def of(cls, root: Path, may_be: list[str]) -> Shape:
         shape, stack = cls([], [], [], [], []), [""]
         while stack:
             at = stack.pop()
@@ -58,7 +58,7 @@ class Shape:
             if at and not found:
                 shape.empty.append(at.rstrip("/"))
             names = {entry.name for entry in found}
-            shape.free += [at + name for name in NAMES if name not in names]
+            shape.free += [at + name for name in may_be if name not in names]
         return shape
 
 
@@ -66,8 +66,10 @@ class Generator:
     """An endless sequence of operations, the same for the same seed and the same answers.
 
     Most operations are on what there is: they look at the bare lower first. The others,
-    STRAY of them, name anything, and mostly fail.
+    `stray` of them, name anything, and mostly fail.
     """
+
+    names, dirs, stray = NAMES, DIRS, STRAY
 
     def __init__(self, seed: int, model: Subject) -> None:
         self.r = random.Random(seed)
@@ -78,8 +80,8 @@ class Generator:
         self.weighted: list[tuple[int, Callable[[], Op]]] = [
             (9, lambda: ("create", self.one("free"), self.mode(), pick([0, os.O_EXCL]))),
             (4, lambda: ("mkdir", self.one("free"), self.mode() | 0o700)),
-            (2, lambda: ("mkdir", pick(DIRS[1:]).rstrip("/"), 0o755)),
-            (2, lambda: ("symlink", pick(NAMES), self.one("free"))),
+            (2, lambda: ("mkdir", pick(self.dirs[1:]).rstrip("/"), 0o755)),
+            (2, lambda: ("symlink", pick(self.names), self.one("free"))),
             (1, lambda: ("mknod", self.one("free"), stat.S_IFIFO | 0o640)),
             (5, lambda: ("link", self.one("files", "others"), self.one("free"))),
             (7, lambda: ("unlink", self.one("files", "others"))),
@@ -113,12 +115,12 @@ class Generator:
         ]
 
     def path(self) -> str:
-        return self.r.choice(DIRS) + self.r.choice(NAMES)
+        return self.r.choice(self.dirs) + self.r.choice(self.names)
 
     def one(self, *kinds: str) -> str:
         """One of these kinds, if there are any; or anything."""
         there = [path for kind in kinds for path in getattr(self.shape, kind)]
-        return self.r.choice(there) if there and self.r.random() >= STRAY else self.path()
+        return self.r.choice(there) if there and self.r.random() >= self.stray else self.path()
 
     def any(self) -> str:
         return self.one(*("dirs",) if self.r.random() < 0.25 else ("files", "others"))
@@ -126,7 +128,7 @@ class Generator:
     def kept(self) -> str:
         """A file that is kept open, mostly."""
         there = sorted(self.model.open_files)
-        return self.r.choice(there if there and self.r.random() >= STRAY else "kl")
+        return self.r.choice(there if there and self.r.random() >= self.stray else "kl")
 
     def remove_xattr(self) -> Op:
         path = self.any()
@@ -144,7 +146,7 @@ class Generator:
         return (b"%08d" % self.made) * self.r.choice([1, 100, 600, 9000])
 
     def next(self) -> Op:
-        self.shape = Shape.of(self.model.root)
+        self.shape = Shape.of(self.model.root, self.names)
         return self.r.choices([m for _, m in self.weighted], [w for w, _ in self.weighted])[0]()
 
 

@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: GPL-2.0
+"""A crash image brought up again: a new replica on it, whose log the test gives it as the
+primary of its first view; and what must come of that (I4).
+"""
+from __future__ import annotations
+
+import contextlib
+import importlib.machinery
+import importlib.util
+import io
+import os
+import socket
+import struct
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from one import (BASE, MS_NOATIME, UUID, harpnl, mount, umount)
+
+import harpwire
+from harpwire import HELLO, REC
+
+GROUP, SLOT, INC, VIEW = "redo", 0, 2, 4002
+FEEDER, FEEDER_INC = 2, 99
+BATCH = 256 << 10
+VIEW_TYPE, LINEAGE = 2, 7
+PROMISE = 10000
+LOWER, MNT = BASE / "redo", BASE / "redone"
+COUNTERS = Path(f"/sys/kernel/debug/harp/{GROUP}-{SLOT}/counters")
+
+
+def load_compare() -> Any:
+    """harp-compare is a program; here its parts are used."""
+    path = str(Path(__file__).resolve().parents[1] / "tools" / "harp-compare")
+    loader = importlib.machinery.SourceFileLoader("harp_compare", path)
+    spec = importlib.util.spec_from_loader("harp_compare", loader)
+    assert spec
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["harp_compare"] = module
+    loader.exec_module(module)
+    return module
+
+
+COMPARE = load_compare()
+
+
+class History:
+    """Records as one replica has made them, by index; its log forgets them."""
+
+    def __init__(self, harp: harpnl.Harp, group: str, slot: int) -> None:
+        self.harp, self.group, self.slot = harp, group, slot
+        self.records: list[bytes] = []
+        self.base = harp.get(group, slot)["top"] + 1
+
+    @property
+    def top(self) -> int:
+        return self.base + len(self.records) - 1
+
+    def gather(self) -> None:
+        self.records += self.harp.log(self.group, self.slot, self.top + 1)
+
+    def after(self, index: int) -> list[bytes]:
+        assert index + 1 >= self.base, (index, self.base)
+        return self.records[index + 1 - self.base:]
+
+    def crc(self, index: int) -> int:
+        return int(harpnl.record_header(self.records[index - self.base])["crc"])
+
+
+class Feeder:
+    """The primary of the view in which a backup redoes: its link, and all it has to say."""
+
+    def __init__(self, harp: harpnl.Harp, history: History) -> None:
+        self.harp, self.history = harp, history
+        state = harp.get(GROUP, SLOT)
+        self.lb = state["lb"]
+        s = max(history.top, self.lb)
+        last = harpnl.record_header(history.records[-1])["view"] if history.records else 0
+        self.section = harpnl.view_record(VIEW, LINEAGE, (FEEDER, FEEDER_INC), (SLOT, INC), s,
+                                          last, state["epoch"], PROMISE)
+        self.s, self.epoch = s, state["epoch"]
+        harp.view_start(GROUP, SLOT, self.section, self.lb)
+        ours, theirs = socket.socketpair()
+        harp.link_add(GROUP, SLOT, FEEDER, theirs)
+        theirs.close()
+        self.link = harpwire.Partner(ours, UUID, LINEAGE, self.epoch, FEEDER, FEEDER_INC, VIEW)
+
+    def view_record(self) -> bytes:
+        crc = self.history.crc(self.s) if self.history.records else 0
+        return harpwire.seal_record(VIEW_TYPE, self.section, 1, self.s + 1, VIEW, LINEAGE, crc, 0)
+
+    def feed(self, ap: int) -> None:
+        """All records; @ap of them may be applied (N4)."""
+        top = self.link.wait(HELLO).body["top"]
+        records = self.history.after(top) if top < self.s else []
+        if top <= self.s:
+            records = [*records, self.view_record()]
+        index, view = top, 0
+        while records:
+            count, size = 0, 0
+            while count < len(records) and (not count or size + len(records[count]) <= BATCH):
+                size += len(records[count])
+                count += 1
+            self.link.send(REC, b"".join(records[:count]), prev_index=index, prev_view=view,
+                           cp=self.s + 1, ap=ap, nrec=count, t=1)
+            view = harpnl.record_header(records[count - 1])["view"]
+            records, index = records[count:], index + count
+        if top > self.s:
+            self.allow(ap)
+
+    def allow(self, ap: int) -> None:
+        self.link.send(REC, prev_index=self.s + 1, prev_view=VIEW, cp=self.s + 1, ap=ap, t=1)
+
+    def wait(self, ap: int, timeout: float = 30) -> None:
+        """Until so many are applied."""
+        end = time.monotonic() + timeout
+        while (state := self.harp.get(GROUP, SLOT))["ap"] < ap:
+            if state["media_failure"] or time.monotonic() > end:
+                break
+            time.sleep(0.001)
+        else:
+            return
+        raise AssertionError(f"redo from {self.lb} to {self.s} stops after {state['ap']}"
+                             + (": media failure" if state["media_failure"] else ""))
+
+    def close(self) -> None:
+        self.link.sock.close()
+
+
+def counters() -> dict[str, int]:
+    return {name: int(value) for name, value in
+            (line.split() for line in COUNTERS.read_text().splitlines())
+            if name in ("fids_searched", "steps_skipped", "occupants_parked", "nlink_set")}
+
+
+class Redone:
+    """A lower that a crash has left, mounted; redo() makes it what the records say."""
+
+    def __init__(self, harp: harpnl.Harp, disk: str, kind: str) -> None:
+        self.harp, self.disk, self.kind = harp, disk, kind
+        self.lb = 0
+        self.counters: dict[str, int] = {}
+
+    def __enter__(self) -> Redone:
+        # The lower it is a copy of is mounted, too, and XFS knows a file system by its UUID.
+        options = "nouuid" if self.kind == "xfs" else "errors=remount-ro,acl,user_xattr,noinit_itable"
+        mount(self.disk, LOWER, self.kind, options, MS_NOATIME)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        umount(LOWER)
+
+    def redo(self, history: History, rest: float | None) -> None:
+        """Perhaps with an LB pass when that part of it is done."""
+        mount(LOWER, MNT, "harp", f"group={GROUP},uuid={UUID},member={SLOT},inc={INC},"
+              f"lineage={LINEAGE},hold=0,region=mem:4M")
+        feeder = None
+        try:
+            feeder = Feeder(self.harp, history)
+            self.lb = feeder.lb
+            end = feeder.s + 1
+            if rest is not None:
+                end = feeder.lb + int((end - feeder.lb) * rest)
+            feeder.feed(end)
+            feeder.wait(end)
+            if rest is not None:
+                self.harp.verb("sync", GROUP, SLOT)
+                feeder.allow(feeder.s + 1)
+                feeder.wait(feeder.s + 1)
+            self.counters = counters()
+        finally:
+            if feeder:
+                feeder.close()
+            umount(MNT)
+            # Makes an LB pass: all rows are in their file.
+            self.harp.verb("replica-del", GROUP, SLOT)
+
+    def compare(self, model: Model) -> str:
+        """Differences from what applying each record once made; empty when there are none."""
+        said = io.StringIO()
+        with contextlib.redirect_stdout(said):
+            redone = COMPARE.load(str(LOWER))
+            COMPARE.compare_lowers(model.copy, redone)
+        lines = said.getvalue().splitlines()
+        if next_fid(LOWER) != model.next_fid:
+            lines.append(f"next fid {model.next_fid} | {next_fid(LOWER)}")
+        return "\n".join(lines + list(wrong_hints(redone)))
+
+
+class Model:
+    """What the records lead to: the other member's lower, which has applied each once."""
+
+    def __init__(self, lower: Path) -> None:
+        self.copy = COMPARE.load(str(lower))
+        self.next_fid = next_fid(lower)
+
+
+def next_fid(lower: Path) -> int:
+    with (lower / ".harp/rows").open("rb") as rows:
+        return int(struct.unpack_from("<Q", rows.read(64), 40)[0])
+
+
+def wrong_hints(copy: Any) -> list[str]:
+    """Lower inode numbers that lead to another fid than the inode's (readdir shows it, I7)."""
+    wrong = []
+    fd = os.open(os.path.join(copy.root, ".harp/ino2fid"), os.O_RDONLY)
+    for fid, found in copy.objects.items():
+        hint = struct.unpack("<Q", os.pread(fd, 8, found.st.st_ino * 8).ljust(8, b"\0"))[0]
+        if hint not in (0, fid):
+            wrong.append(f"fid {fid:x}: inode {found.st.st_ino} leads to fid {hint:x}")
+    os.close(fd)
+    return wrong
