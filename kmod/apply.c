@@ -35,6 +35,16 @@ static int harp_apply_node(struct harp_replica *r, u64 fid, struct harp_node **n
 	return *n == ERR_PTR(-ENOENT) ? -EUCLEAN : PTR_ERR(*n);
 }
 
+/* For contents and extended attributes: nobody reads those of what dies (kernel-notes 25). */
+static int harp_apply_node_kept(struct harp_replica *r, u64 fid, struct harp_node **n)
+{
+	if (!harp_redo_dies(r, fid))
+		return harp_apply_node(r, fid, n);
+	atomic64_inc(&harp_lower(r)->n_skipped);
+	*n = NULL;
+	return 0;
+}
+
 static void harp_apply_put(struct harp_node *n)
 {
 	if (n)
@@ -538,7 +548,7 @@ static int harp_apply_write(struct harp_replica *r, const struct harp_rec *rec)
 
 	if (!sec || !rec->data_sec)
 		return -EUCLEAN;
-	err = harp_apply_node(r, le64_to_cpu(sec->fid), &n);
+	err = harp_apply_node_kept(r, le64_to_cpu(sec->fid), &n);
 	if (err || !n)
 		return err;
 	mutex_lock(&n->lock);
@@ -560,7 +570,7 @@ static int harp_apply_xattr_rec(struct harp_replica *r, const struct harp_rec *r
 	int err = 0;
 
 	for (i = 0; i < rec->ninode && !err; i++) {
-		err = harp_apply_node(r, le64_to_cpu(rec->inode[i]->fid), &n);
+		err = harp_apply_node_kept(r, le64_to_cpu(rec->inode[i]->fid), &n);
 		if (err || !n)
 			continue;
 		mutex_lock(&n->lock);

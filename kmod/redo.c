@@ -9,7 +9,7 @@
  * before the first record of (LB, s] is applied, these records are read once:
  *
  *  - which fids die in them: of such a one that is not on the lower nothing is made, and
- *    what else is said of it is skipped;
+ *    what else is said of it is skipped; of one that is there, contents and xattrs are;
  *  - every name in them is looked up on the lower. Whatever file is found there has its
  *    row made good, for a row that is not there, or says "gone" of a file that is not yet,
  *    would let apply make a second one, or leave the first. A file whose row may not be
@@ -18,6 +18,7 @@
  * Redo waits until all of these records are committed: what a view change could still cut
  * says nothing about the lower.
  */
+#include <linux/kthread.h>
 #include <linux/xarray.h>
 #include "dataplane.h"
 #include "lower.h"
@@ -176,6 +177,8 @@ static int harp_redo_pass(struct harp_replica *r, u64 to, bool first, bool *agai
 	u64 i;
 
 	for (i = READ_ONCE(r->ap) + 1; i <= to && !err; i++) {
+		if (kthread_should_stop())
+			return -EINTR;
 		hdr = harp_log_get(r->log, i);
 		if (!hdr || harp_rec_parse(hdr, le32_to_cpu(hdr->len), &rec, &why))
 			return -EUCLEAN;
