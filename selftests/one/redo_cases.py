@@ -52,6 +52,9 @@ CASES: list[tuple[str, list[Op]]] = [
         ("create", "f"), ("write", "f", 0, b"1" * 9000), S, ("write", "f", 4000, b"2" * 9000),
         ("truncate", "f", 100), SYNC, ("write", "f", 8000, b"3" * 10), ("truncate", "f", 8192),
         SYNC]),
+    ("written over in place", [
+        ("create", "f"), ("write", "f", 0, b"1" * 9000), S, ("write", "f", 0, b"2" * 9000),
+        ("create", "g"), ("lower-fsync", "tree/g"), ("write", "f", 4096, b"3" * 10), SYNC]),
     ("an open file without a name", [
         ("create", "f"), ("keep", "k", "f"), S, ("keep_write", "k", 0, b"4" * 5000),
         ("unlink", "f"), SYNC, ("keep_write", "k", 100, b"5" * 5000), ("create", "f"), SYNC,

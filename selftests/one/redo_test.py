@@ -35,7 +35,7 @@ from redo_cases import CASES
 from subject import EXCHANGE, Op, Subject
 
 SIZES = {"ext4": 64 << 20, "xfs": 320 << 20}
-BEFORE, OPS = 8, (4, 16)            # operations before the states begin, and of a sequence
+BEFORE, OPS = 8, (4, 32)            # operations before the states begin, and of a sequence
 BETWEEN = 0.25                      # states between flushes, for each flush
 RESTS = 0.2                         # of the states: an LB pass during redo
 AGAIN = 0.12                        # of the states: a crash during redo, too
@@ -46,7 +46,7 @@ SETTLED = "settled"                 # LB is behind everything so far, and the st
 
 class Rough(Generator):
     """What redo may stumble over: few names, that are taken, given up and taken again."""
-    names, dirs, stray = ["a", "b", "c"], ["", "a/", "b/"], 0.04
+    names, dirs, stray = ["a", "b", "c"], ["", "a/", "b/"], 0.03
 
     def __init__(self, seed: int, model: Subject) -> None:
         super().__init__(seed, model)
@@ -131,24 +131,20 @@ def random_ops(seed: int, writer: Writer) -> Iterator[Op]:
     for _ in range(r.randrange(BEFORE)):
         yield generator.next()
     yield (SETTLED,)
-    for _ in range(r.randrange(*OPS)):
+    count = r.randrange(*OPS)
+    written = r.sample(range(count), r.randrange(4))
+    for number in range(count):
         yield generator.next()
-        yield from lower_op(r, writer)
+        if number in written:
+            yield lower_op(r, writer)
 
 
-def lower_op(r: random.Random, writer: Writer) -> Iterator[Op]:
-    chance = r.random()
-    if chance < 0.03:
-        yield ("lower-pass",)
-    elif chance < 0.08:
-        yield ("lower-sync",)
-    elif chance < 0.15:
-        found = [f"tree/{name}" for name, _ in walk(writer.rig.p.tree)]
-        yield "lower-fsync", r.choice([*found, ".harp/orphans"])
-    elif chance < 0.18:
-        yield "lower-data", ".harp/rows"
-    elif chance < 0.19:
-        yield ("lower-freeze",)
+def lower_op(r: random.Random, writer: Writer) -> Op:
+    """Some part of what is dirty on the lower is written out."""
+    found = [f"tree/{name}" for name, _ in walk(writer.rig.p.tree)]
+    return r.choices([("lower-pass",), ("lower-sync",), ("lower-freeze",),
+                      ("lower-fsync", r.choice([*found, ".harp/orphans"])),
+                      ("lower-data", ".harp/rows")], [3, 5, 1, 8, 3])[0]
 
 
 @dataclass
