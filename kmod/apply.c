@@ -644,13 +644,28 @@ int harp_apply_record(struct harp_replica *r, const struct harp_rec *rec)
 
 /* ------------------------------------------------------------------------ the thread */
 
-/* How far this member may apply (N4, I2, I3). */
-static u64 harp_apply_limit(struct harp_replica *r)
+/* What this member is to its records: one that is fed (C1) applies as a backup does. */
+static enum harp_role harp_apply_role(const struct harp_replica *r)
+{
+	lockdep_assert_held(&r->lock);
+	if (r->media_failure)
+		return HARP_ROLE_NONE_;
+	return r->links->feed.on ? HARP_ROLE_BACKUP : r->role;
+}
+
+/**
+ * harp_apply_limit() - how far may this member apply (N4, I2, I3)?
+ * @r: the replica
+ *
+ * Context: process context, takes replica.lock.
+ * Return: the last record that may be applied now; at or below AP: none.
+ */
+u64 harp_apply_limit(struct harp_replica *r)
 {
 	u64 limit;
 
 	spin_lock(&r->lock);
-	switch (r->media_failure ? HARP_ROLE_NONE_ : r->role) {
+	switch (harp_apply_role(r)) {
 	case HARP_ROLE_PRIMARY:
 		/*
 		 * Not before STARTED: a record that killed the primary before must be
@@ -772,9 +787,13 @@ static void harp_apply_batch(struct harp_replica *r, u64 limit)
 	if (harp_redo_prepare(r))
 		return;
 	harp_apply_note(r, first, count);
-	for (i = first; i < first + count; i++)
+	for (i = first; i < first + count; i++) {
+		/* A feed may have ended meanwhile. */
+		if (harp_apply_limit(r) < i)
+			break;
 		if (harp_apply_one(r, i))
 			return;		/* the note stays: a suspect */
+	}
 	if (harp_apply_limit(r) < i)
 		harp_apply_note(r, 0, 0);
 	if (!harp_redoing(r))

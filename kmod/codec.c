@@ -891,12 +891,12 @@ int harp_wire_check_body(const struct harp_wire_hdr *h, const void *body, const 
 		return bad(why, "checksum of the message");
 	switch (h->type) {
 	case HARP_WIRE_HELLO:
-		if (!hello->top != !hello->view_of_top)
+		if (!hello->top && hello->view_of_top)
 			return bad(why, "HELLO: top");
 		break;
 	case HARP_WIRE_REC:
 		nrec = le32_to_cpu(rec->nrec);
-		if (le32_to_cpu(rec->flags) & ~HARP_REC_F_SERVING)
+		if (le32_to_cpu(rec->flags) & ~(HARP_REC_F_SERVING | HARP_REC_F_FEED))
 			return bad(why, "REC: flags");
 		if (!nrec != !records || nrec > records / HARP_HDR_LEN)
 			return bad(why, "REC: number of records");

@@ -616,7 +616,19 @@ static const char *codec_case_wire_bounds(u8 *buf, u8 *buf2)
 	HARP_CHECK(harp_wire_check_body(h, buf2, NULL) == -EBADMSG);
 
 	harp_sample_wire(HARP_WIRE_HELLO, h, buf2, 0);
-	hello->top = cpu_to_le64(7);			/* and no view of it */
+	hello->top = cpu_to_le64(7);			/* and its view is not known */
+	harp_wire_seal(h, buf2, 0);
+	HARP_CHECK(harp_wire_check_body(h, buf2, NULL) == 0);
+	hello->top = 0;
+	hello->view_of_top = cpu_to_le64(4);
+	harp_wire_seal(h, buf2, 0);
+	HARP_CHECK(harp_wire_check_body(h, buf2, NULL) == -EBADMSG);
+
+	harp_sample_wire(HARP_WIRE_REC, h, buf2, 0);
+	rec->flags = cpu_to_le32(HARP_REC_F_SERVING | HARP_REC_F_FEED);
+	harp_wire_seal(h, buf2, 0);
+	HARP_CHECK(harp_wire_check_body(h, buf2, NULL) == 0);
+	rec->flags = cpu_to_le32(HARP_REC_F_FEED << 1);
 	harp_wire_seal(h, buf2, 0);
 	HARP_CHECK(harp_wire_check_body(h, buf2, NULL) == -EBADMSG);
 	return NULL;

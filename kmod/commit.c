@@ -477,6 +477,34 @@ static bool harp_wants_pass(const struct harp_replica *r)
 	return r->links->high && r->lb < r->ap;
 }
 
+/*
+ * C1: a member that is fed has no partner whose disk it could wait for, and no need to let
+ * anything go before it wants for room. Up to which record it may.
+ */
+static u64 harp_feed_discards(const struct harp_replica *r)
+{
+	lockdep_assert_held(&r->lock);
+	return r->links->feed.on && harp_fills(r->log, HARP_REGION_LOW_PCT) ? r->lb : 0;
+}
+
+/*
+ * The last view's log ends when no record of it, nor the one before, is left to begin a
+ * walk with: the header says so before (finding 2).
+ */
+static void harp_feed_gives_up(struct harp_replica *r, u64 upto)
+{
+	struct harp_log_pos pos;
+
+	lockdep_assert_held(harp_log_mutex(r->log));
+	harp_log_pos(r->log, &pos);
+	if (!pos.complete || harp_log_view_at(r->log, min(upto, pos.top)) <= pos.formed)
+		return;
+	harp_log_set_formed(r->log, pos.formed, false, pos.wm);
+	spin_lock(&r->lock);
+	r->links->intact = false;
+	spin_unlock(&r->lock);
+}
+
 /**
  * harp_commit_advance() - CP, AP, LB or what was told of them moved
  * @r: the replica
@@ -493,12 +521,12 @@ void harp_commit_advance(struct harp_replica *r)
 	spin_lock(&r->lock);
 	ap = r->ap;
 	cp = r->cp;
-	apply = r->role == HARP_ROLE_BACKUP ? min(r->told_cp, r->told_ap) : cp;
+	apply = r->role == HARP_ROLE_BACKUP || ls->feed.on ? min(r->told_cp, r->told_ap) : cp;
 	from = ls->woken;
 	ls->woken = max(ls->woken, ap);
 	limit = min(r->lb, r->peer_lb);
 	if (!harp_in_view(r))
-		limit = 0;
+		limit = harp_feed_discards(r);
 	behind = harp_wants_pass(r);
 	spin_unlock(&r->lock);
 	if (behind)
@@ -525,7 +553,8 @@ void harp_commit_advance(struct harp_replica *r)
  * harp_discard_work() - D1: what both lowers hold durably need not be kept
  * @work: harp_links.discard_work
  *
- * Never while fenced: what an AGREE said of this log must stay true.
+ * Never while fenced: what an AGREE said of this log must stay true. A member that is fed
+ * makes room for itself; the fence before its next AGREE ends that.
  *
  * Context: work queue, takes log->mutex and replica.lock.
  */
@@ -545,9 +574,12 @@ void harp_discard_work(struct work_struct *work)
 		/* A link made anew starts after what the backup has acked. */
 		if (r->role == HARP_ROLE_PRIMARY)
 			upto = min(upto, r->acked);
+	} else {
+		upto = harp_feed_discards(r);
 	}
 	spin_unlock(&r->lock);
 	if (upto >= pos.base) {
+		harp_feed_gives_up(r, upto);
 		harp_log_discard(r->log, upto);
 		trace_harp_discard(r, upto);
 	}

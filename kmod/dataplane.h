@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the files of the data plane (replica.c view.c commit.c lease.c link.c gate.c
+ * What the files of the data plane (replica.c view.c feed.c commit.c lease.c link.c gate.c
  * netlink.c) share with each other and with nobody else, but for harp_leave().
  */
 #ifndef HARP_DATAPLANE_H
@@ -24,9 +24,25 @@ struct sk_buff;
 #define HARP_PROMISE_RING	(4 * HARP_PROMISE_STEPS)
 
 /**
+ * struct harp_feed - what a member that is in no view is fed (C1)
+ * @on: it is, just now
+ * @peer: slot of who feeds it
+ * @peer_inc: whose incarnation this is
+ * @view: whose history it is
+ * @cp: the view's CP, as told
+ * @ap: its primary's AP, as told
+ * @redo: the first CP told is the last record that an earlier life may have applied
+ */
+struct harp_feed {
+	bool on, redo;
+	u8 peer;
+	u64 peer_inc, view, cp, ap;
+};
+
+/**
  * struct harp_links - the data plane's own state of a replica
  * @r: the replica
- * @mutex: serialises LINK_ADD, LINK_DROP, VIEW_START and the end: outside log->mutex
+ * @mutex: serialises LINK_ADD, LINK_DROP, VIEW_START, FEED and the end: outside log->mutex
  * @cur: the link to the partner, or NULL; @mutex to change, @lock to look
  * @closed: the replica is ending: no link and no view any more; @mutex
  * @lock: protects @cur for those without @mutex
@@ -42,6 +58,8 @@ struct sk_buff;
  * @intact: the region's half of "intact" (protocol.rst, "State")
  * @filling: backup without the records up to s + 1 yet: the primary sends them
  * @expect: section of the VIEW record that must come at s + 1
+ * @feed: changes with log->mutex held as well
+ * @fed: @feed has been on since this object was last in a view
  * @started: the backup's first ACK >= s + 1 has come (N3)
  * @peer_left: LEAVE from the partner in this view
  * @peer_no_control: the partner said so last
@@ -70,7 +88,8 @@ struct harp_links {
 	struct dentry *dir;
 
 	bool intact, filling, started, peer_left, peer_no_control;
-	bool lease_armed, lease_lost, high;
+	bool lease_armed, lease_lost, high, fed;
+	struct harp_feed feed;
 	u8 promise_to;
 	struct harp_sec_view expect;
 	ktime_t view_began, peer_served;
@@ -101,6 +120,19 @@ void harp_seen_note(struct harp_replica *r, const struct harp_seen *seen);
 int __must_check harp_view_start(struct harp_replica *r, const struct harp_sec_view *v,
 				 u32 len, u64 match, struct netlink_ext_ack *extack);
 int __must_check harp_release(struct harp_replica *r, struct netlink_ext_ack *extack);
+
+bool harp_parked(struct harp_replica *r);
+
+/* --------------------------------------------------------------------- feed.c */
+int __must_check harp_feed(struct harp_replica *r, const struct harp_feed *feed, u64 match,
+			   struct netlink_ext_ack *extack);
+bool harp_feed_end(struct harp_replica *r);
+void harp_feed_told(struct harp_replica *r, u64 cp, u64 ap);
+void harp_feed_full(struct harp_replica *r);
+const char *harp_feed_refuses(u64 view, u64 cp, const struct harp_rec *rec);
+
+/* -------------------------------------------------------------------- apply.c */
+u64 harp_apply_limit(struct harp_replica *r);
 
 /* ------------------------------------------------------------------- commit.c */
 void harp_try_serve(struct harp_replica *r);

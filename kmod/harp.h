@@ -4,8 +4,8 @@
  *
  *   VFS side     super.c params.c inode.c namei.c dir.c file.c xattr.c export.c op.c
  *		  decides outcomes under the VFS's locks, makes records, waits.
- *   data plane   replica.c view.c commit.c link.c link_rx.c lease.c gate.c netlink.c
- *		  log.c log_open.c region.c codec.c
+ *   data plane   replica.c view.c feed.c commit.c link.c link_rx.c lease.c gate.c
+ *		  netlink.c log.c log_open.c region.c codec.c
  *		  logs, ships, commits; role, fence, lease; knows no file system.
  *   lower side   lower.c node.c dirindex.c rows.c entry.c apply.c redo.c sync.c space.c
  *		  applies records to the lower; knows no harp inode, takes no harp
@@ -91,7 +91,8 @@ struct harp_replica {
 	u64 lb;					/* lower bound (durable, N6) */
 	u64 redo_to;				/* an earlier life may have applied so far */
 	bool redo_ready;			/* harp_redo_prepare() */
-	u64 acked, peer_ap, peer_lb, told_cp, told_ap;
+	u64 acked, peer_ap, peer_lb;
+	u64 told_cp, told_ap;			/* as backup, or fed: what may be applied */
 	u64 peer_free_bytes, peer_free_inodes;
 	ktime_t promise_until, lease_until, hold_until, touched;	/* CLOCK_BOOTTIME */
 	u64 promise_no, heard;

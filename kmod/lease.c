@@ -242,6 +242,9 @@ int harp_fence_locked(struct harp_replica *r, u64 view, u8 by, ktime_t now, u32 
 		*left_ms = harp_ms_until(until, now);
 		return -EBUSY;
 	}
+	/* What it says of this log from now on must stay true: nothing is fed any more (C1). */
+	if (view > r->fence)
+		harp_feed_end(r);
 	WRITE_ONCE(r->fence, view);
 	/* Closes the gate with it (G1): the store is seen before the verb's reply. */
 	smp_store_mb(r->serving, r->fence <= r->view && r->serving);
@@ -281,16 +284,19 @@ int harp_fence(struct harp_replica *r, u64 view, u8 by, u32 *left_ms)
  * @r: the replica
  *
  * For the LEAVE verb and for a media failure (N6). Our own lease ends with it and
- * the partner need not wait for its promise (L4); a promise that *we* gave stands.
+ * the partner need not wait for its promise (L4); a promise that *we* gave stands. A member
+ * that is fed is not any more (C1).
  *
  * Context: process context, takes log->mutex and replica.lock.
  */
 void harp_leave(struct harp_replica *r)
 {
 	u64 view = 0;
+	bool fed;
 
 	mutex_lock(harp_log_mutex(r->log));
 	spin_lock(&r->lock);
+	fed = harp_feed_end(r);
 	if (harp_in_view(r)) {
 		view = r->view;
 		WRITE_ONCE(r->fence, view + 1);
@@ -300,9 +306,11 @@ void harp_leave(struct harp_replica *r)
 	}
 	spin_unlock(&r->lock);
 	mutex_unlock(harp_log_mutex(r->log));
+	if (view)
+		trace_harp_fence(r, view + 1, r->member, 0);
+	if (view || fed)
+		harp_wake_all(r);
 	if (!view)
 		return;
-	trace_harp_fence(r, view + 1, r->member, 0);
-	harp_wake_all(r);
 	harp_link_leave(r, view);
 }

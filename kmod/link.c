@@ -5,8 +5,9 @@
  *
  *	primary		tx: waits for HELLO, then REC and BEAT	rx: HELLO, ACK
  *	backup		tx: HELLO, then ACK when LB or AP moved	rx: REC; acks it
+ *	fed (C1)	as backup
  *
- * A link belongs to one view. It may be added before the view is: then both
+ * A link belongs to one view, or one feed. It may be added before that is: then both
  * threads wait for it. Whatever goes wrong with the stream ends the link, never
  * the view: harpd is told and makes a new one, and the primary goes on after the
  * backup's top.
@@ -32,6 +33,7 @@
 #define HARP_FREE_CLOSE		BIT_ULL(30)	/* unless there is less than this, bytes, */
 #define HARP_FREE_INODES_CLOSE	BIT_ULL(17)	/* or this */
 #define HARP_LEAVE_WAIT		(HZ / 2)
+#define HARP_FEED_BEAT		(HZ / 2)	/* a member that is fed tells where it is */
 
 static void harp_link_wake(struct harp_replica *r)
 {
@@ -80,11 +82,27 @@ void harp_link_fail(struct harp_link *l, const char *why, int err)
  */
 bool harp_link_live(struct harp_link *l)
 {
+	const struct harp_feed *feed = &l->r->links->feed;
+
+	if (l->feed)
+		return feed->on && feed->view == l->view && feed->peer == l->peer;
 	return harp_in_view(l->r) && l->r->view == l->view && l->r->peer == l->peer;
 }
 
 /**
- * harp_link_begin() - take the link up in the view, if there is one with this partner
+ * harp_link_stores() - is this a link whose records are stored here?
+ * @l: the link
+ *
+ * Context: replica.lock held.
+ * Return: true in a view's backup, and in a member that is fed.
+ */
+bool harp_link_stores(struct harp_link *l)
+{
+	return harp_link_live(l) && (l->feed || l->r->role == HARP_ROLE_BACKUP);
+}
+
+/**
+ * harp_link_begin() - take the link up in the view or feed, if there is one with this partner
  * @l: the link
  *
  * Context: process context, takes replica.lock.
@@ -93,12 +111,17 @@ bool harp_link_live(struct harp_link *l)
 bool harp_link_begin(struct harp_link *l)
 {
 	struct harp_replica *r = l->r;
+	const struct harp_feed *feed = &r->links->feed;
 	bool live;
 
 	spin_lock(&r->lock);
 	if (!l->used && harp_in_view(r) && r->peer == l->peer) {
 		l->used = true;
 		l->view = r->view;
+	} else if (!l->used && feed->on && feed->peer == l->peer) {
+		l->used = true;
+		WRITE_ONCE(l->feed, true);
+		l->view = feed->view;
 	}
 	live = l->used;
 	spin_unlock(&r->lock);
@@ -215,12 +238,12 @@ int harp_send_ack(struct harp_link *l, u64 t, u64 promise)
 		flags |= HARP_ACK_F_NO_CONTROL;
 	/*
 	 * Not TOP: the receiver may just be storing, and what is above the watermark a
-	 * restart could lose without knowing (finding 1).
+	 * restart could lose without knowing (finding 1). A feed is no such promise.
 	 */
 	harp_log_pos(r->log, &pos);
-	body.n = cpu_to_le64(pos.wm);
+	body.n = cpu_to_le64(l->feed ? pos.top : pos.wm);
 	spin_lock(&r->lock);
-	live = harp_link_live(l) && r->role == HARP_ROLE_BACKUP;
+	live = harp_link_stores(l);
 	l->sent_lb = min(r->lb, ap);
 	l->sent_ap = ap;
 	spin_unlock(&r->lock);
@@ -314,7 +337,7 @@ static bool harp_tx_work(struct harp_link *l)
 {
 	struct harp_replica *r = l->r;
 
-	if (READ_ONCE(r->fence) > l->view || READ_ONCE(r->view) != l->view)
+	if (harp_link_fenced(l) || (!READ_ONCE(l->feed) && READ_ONCE(r->view) != l->view))
 		return false;
 	if (!harp_link_primary(l))
 		return READ_ONCE(r->lb) != l->sent_lb;
@@ -339,6 +362,8 @@ static bool harp_tx_to_tell(struct harp_link *l)
 /* L1: at most Δ / 4 between two; Δ / 5 leaves room for a coarse tick. */
 static unsigned long harp_tx_beat(struct harp_link *l)
 {
+	if (READ_ONCE(l->feed))
+		return HARP_FEED_BEAT;
 	return max(1UL, msecs_to_jiffies(READ_ONCE(l->r->promise_ms) / 5));
 }
 
@@ -556,6 +581,7 @@ static int harp_link_start(struct harp_link *l)
 
 static int harp_link_check_peer(struct harp_replica *r, u8 peer, struct netlink_ext_ack *extack)
 {
+	const struct harp_feed *feed = &r->links->feed;
 	bool wrong;
 
 	if (peer >= HARP_MEMBERS || peer == r->member) {
@@ -563,10 +589,10 @@ static int harp_link_check_peer(struct harp_replica *r, u8 peer, struct netlink_
 		return -EINVAL;
 	}
 	spin_lock(&r->lock);
-	wrong = harp_in_view(r) && r->peer != peer;
+	wrong = (harp_in_view(r) && r->peer != peer) || (feed->on && feed->peer != peer);
 	spin_unlock(&r->lock);
 	if (wrong) {
-		NL_SET_ERR_MSG(extack, "PEER: not this member's partner in the view");
+		NL_SET_ERR_MSG(extack, "PEER: not this member's partner in the view or feed");
 		return -EINVAL;
 	}
 	return 0;
@@ -659,7 +685,7 @@ int harp_link_drop(struct harp_replica *r)
 }
 
 /**
- * harp_link_stop_used() - a view ends: so does its link
+ * harp_link_stop_used() - a view or feed ends: so does its link
  * @r: the replica
  *
  * Context: process context; links->mutex held, log->mutex not.

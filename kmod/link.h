@@ -16,6 +16,7 @@
  * @tx: sender thread
  * @dead: no use any more; the threads wait to be stopped
  * @used: has begun to speak in @view; replica.lock
+ * @feed: it belongs to a feed, @view is whose history that is; with @used
  * @view: the view it belongs to
  * @up: the partner has been heard
  * @leave: LEAVE of @leave_view is to be sent
@@ -38,7 +39,7 @@ struct harp_link {
 	struct socket *sock;
 	u8 peer;
 	struct task_struct *rx, *tx;
-	bool dead, used, up, leave;
+	bool dead, used, feed, up, leave;
 	u64 view, leave_view;
 
 	struct mutex tx_mutex;		/* see above */
@@ -58,12 +59,21 @@ static inline bool harp_link_over(struct harp_link *l)
 
 static inline bool harp_link_primary(struct harp_link *l)
 {
-	return READ_ONCE(l->r->role) == HARP_ROLE_PRIMARY;
+	return !READ_ONCE(l->feed) && READ_ONCE(l->r->role) == HARP_ROLE_PRIMARY;
+}
+
+/* Without a lock: is it certain that nothing counts on this link any more? */
+static inline bool harp_link_fenced(struct harp_link *l)
+{
+	if (READ_ONCE(l->feed))
+		return !READ_ONCE(l->r->links->feed.on);
+	return READ_ONCE(l->r->fence) > l->view;
 }
 
 /* --------------------------------------------------------------------- link.c */
 void harp_link_fail(struct harp_link *l, const char *why, int err);
 bool harp_link_live(struct harp_link *l);
+bool harp_link_stores(struct harp_link *l);
 bool harp_link_begin(struct harp_link *l);
 void harp_link_thread_begin(void);
 void harp_link_thread_end(struct harp_link *l);

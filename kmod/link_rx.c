@@ -69,6 +69,8 @@ static const char *harp_take_hello(struct harp_link *l, const struct harp_wire_h
 		why = "HELLO: top is not within the log";
 	else if (top < READ_ONCE(r->acked))
 		why = "HELLO: records that were acked are gone";
+	else if (top && !m->view_of_top)
+		why = "HELLO: the view of the backup's last record is not known";
 	else if (harp_log_view_at(r->log, top) != le64_to_cpu(m->view_of_top) ||
 		 crc != le32_to_cpu(m->crc_of_top))
 		why = "HELLO: the backup's last record is not ours";
@@ -181,7 +183,8 @@ static const char *harp_check_records(struct harp_link *l, const struct harp_wir
 			return "REC: a record out of order";
 		if (le64_to_cpu(rec.hdr->lineage) != l->r->lineage)
 			return "REC: a record of another lineage";
-		why = harp_check_place(l, &rec);
+		why = l->feed ? harp_feed_refuses(l->view, le64_to_cpu(m->cp), &rec) :
+				harp_check_place(l, &rec);
 		if (why)
 			return why;
 		harp_seen_add(seen, &rec);
@@ -219,7 +222,7 @@ static int harp_store_some(struct harp_link *l, u32 len, u32 *off, const struct 
 	int err = 0;
 
 	spin_lock(&r->lock);
-	live = harp_link_live(l) && r->role == HARP_ROLE_BACKUP;
+	live = harp_link_stores(l);
 	spin_unlock(&r->lock);
 	if (!live)
 		return -ESTALE;
@@ -232,14 +235,66 @@ static int harp_store_some(struct harp_link *l, u32 len, u32 *off, const struct 
 	}
 	/*
 	 * Stored and flushed first, then the watermark, then the ACK (finding 1). What ends
-	 * a filling is acked when the header says so.
+	 * a filling is acked when the header says so. What is fed is above the watermark: the
+	 * header speaks of the last view's log, and a walk does not find it (C1).
 	 */
-	if (*off > before) {
+	if (*off > before)
 		harp_seen_note(r, seen);
+	if (*off > before && !l->feed) {
 		harp_fill_done(r);
 		harp_log_set_wm(r->log, harp_log_top(r->log));
 	}
 	return err;
+}
+
+/*
+ * Does the message go on where the log ends? Of a log that has yet to get its first record
+ * nothing may be known but the index before it; only a feed begins so.
+ */
+static bool harp_follows_top(struct harp_link *l, const struct harp_log_pos *pos,
+			     const struct harp_wire_rec *m)
+{
+	bool known = !l->feed || pos->top_view || !pos->top;
+
+	return pos->top == le64_to_cpu(m->prev_index) &&
+	       (!known || pos->top_view == le64_to_cpu(m->prev_view));
+}
+
+/* N4: what this log has of it may be applied. */
+static void harp_link_told(struct harp_link *l, const struct harp_wire_rec *m)
+{
+	u64 cp = le64_to_cpu(m->cp), ap = le64_to_cpu(m->ap);
+	struct harp_replica *r = l->r;
+
+	lockdep_assert_held(&r->lock);
+	r->told_cp = max(r->told_cp, min(cp, harp_log_top(r->log)));
+	r->told_ap = max(r->told_ap, min(ap, r->told_cp));
+	WRITE_ONCE(r->cp, max(r->cp, r->told_cp));
+	if (l->feed)
+		harp_feed_told(r, cp, ap);
+	else
+		r->peer_ap = max(r->peer_ap, ap);
+}
+
+/*
+ * No room before what is here is applied and on the disk; and a new view, or a feed, may not
+ * have told yet that it may be. The message follows what is here, so what it says holds.
+ */
+static void harp_make_room(struct harp_link *l, const struct harp_wire_rec *m)
+{
+	struct harp_replica *r = l->r;
+
+	atomic64_inc(&r->n_wait_full);
+	spin_lock(&r->lock);
+	if (harp_link_stores(l))
+		harp_link_told(l, m);
+	if (harp_link_stores(l) && l->feed)
+		harp_feed_full(r);
+	spin_unlock(&r->lock);
+	harp_commit_advance(r);
+	harp_check_fill(r);
+	harp_sync_kick(r, false);
+	queue_work(system_unbound_wq, &r->links->discard_work);
 }
 
 static const char *harp_store(struct harp_link *l, const struct harp_wire_rec *m, u32 len,
@@ -254,8 +309,7 @@ static const char *harp_store(struct harp_link *l, const struct harp_wire_rec *m
 	do {
 		mutex_lock(harp_log_mutex(r->log));
 		harp_log_pos(r->log, &then);
-		if (first && (then.top != le64_to_cpu(m->prev_index) ||
-			      then.top_view != le64_to_cpu(m->prev_view))) {
+		if (first && !harp_follows_top(l, &then, m)) {
 			mutex_unlock(harp_log_mutex(r->log));
 			return "REC: does not follow this log's top";
 		}
@@ -263,12 +317,10 @@ static const char *harp_store(struct harp_link *l, const struct harp_wire_rec *m
 		err = harp_store_some(l, len, &off, seen);
 		mutex_unlock(harp_log_mutex(r->log));
 		if (err == -ENOSPC) {
-			atomic64_inc(&r->n_wait_full);
-			harp_sync_kick(r, false);
-			queue_work(system_unbound_wq, &r->links->discard_work);
+			harp_make_room(l, m);
 			wait_event_idle(*harp_log_space_wq(r->log),
 					(harp_log_pos(r->log, &pos), pos.base != then.base) ||
-					harp_link_over(l) || READ_ONCE(r->fence) > l->view);
+					harp_link_over(l) || harp_link_fenced(l));
 		}
 	} while (err == -ENOSPC && !harp_link_over(l));
 	if (err == -ESTALE)
@@ -276,24 +328,28 @@ static const char *harp_store(struct harp_link *l, const struct harp_wire_rec *m
 	return err ? "REC: the log does not take it" : NULL;
 }
 
-/* Backup: N2 and L2. */
+/* Backup: N2 and L2. A member that is fed: C1. */
 static const char *harp_take_rec(struct harp_link *l, const struct harp_wire_rec *m, u32 len)
 {
 	struct harp_replica *r = l->r;
 	ktime_t now = ktime_get_boottime();
-	u64 cp = le64_to_cpu(m->cp), lb = le64_to_cpu(m->lb), promise = 0, top;
+	u64 lb = le64_to_cpu(m->lb), promise = 0;
+	u32 flags = le32_to_cpu(m->flags);
 	struct harp_seen seen = { };
 	const char *why;
 	bool live;
 	int err;
 
+	if (l->feed != !!(flags & HARP_REC_F_FEED))
+		return l->feed ? "REC: not for a member that is fed" :
+				 "REC: only for a member that is fed";
 	why = harp_check_records(l, m, len, &seen);
 	if (why)
 		return why;
 	spin_lock(&r->lock);
-	live = harp_link_live(l);
+	live = harp_link_stores(l);
 	/* Room first: what the primary has on its disk we may be keeping for it. */
-	if (live && lb > r->peer_lb)
+	if (live && !l->feed && lb > r->peer_lb)
 		r->peer_lb = lb;
 	spin_unlock(&r->lock);
 	why = live ? harp_store(l, m, len, &seen) : NULL;
@@ -301,17 +357,13 @@ static const char *harp_take_rec(struct harp_link *l, const struct harp_wire_rec
 		return why;
 	harp_link_is_up(l);
 
-	top = harp_log_top(r->log);
 	spin_lock(&r->lock);
-	live = harp_link_live(l) && r->role == HARP_ROLE_BACKUP;
-	if (live) {
-		r->told_cp = max(r->told_cp, min(cp, top));
-		r->told_ap = max(r->told_ap, min(le64_to_cpu(m->ap), r->told_cp));
-		WRITE_ONCE(r->cp, max(r->cp, r->told_cp));
-		r->peer_ap = max(r->peer_ap, le64_to_cpu(m->ap));
+	live = harp_link_stores(l);
+	if (live)
+		harp_link_told(l, m);
+	if (live && !l->feed)
 		promise = harp_promise_give(r, now, le64_to_cpu(m->heard),
-					    le32_to_cpu(m->flags) & HARP_REC_F_SERVING);
-	}
+					    flags & HARP_REC_F_SERVING);
 	spin_unlock(&r->lock);
 	if (!live) {
 		harp_link_counted(l, "this member has fenced the view");
@@ -343,7 +395,7 @@ static const char *harp_dispatch(struct harp_link *l, const struct harp_wire_hdr
 {
 	bool primary = harp_link_primary(l);
 
-	if (h->type == HARP_WIRE_LEAVE)
+	if (h->type == HARP_WIRE_LEAVE && !l->feed)
 		harp_take_leave(l);
 	else if (h->type == HARP_WIRE_HELLO && primary)
 		return harp_take_hello(l, &b->hello);
@@ -365,7 +417,7 @@ static const char *harp_check_sender(struct harp_link *l, const struct harp_wire
 
 	import_uuid(&group, h->group);
 	spin_lock(&r->lock);
-	inc = r->peer_inc;
+	inc = l->feed ? r->links->feed.peer_inc : r->peer_inc;
 	spin_unlock(&r->lock);
 	if (!uuid_equal(&group, &r->uuid))
 		return "another group";
@@ -387,7 +439,7 @@ static bool harp_check_view(struct harp_link *l, const struct harp_wire_hdr *h)
 	struct harp_links *ls = l->r->links;
 	bool tell = false;
 
-	if (view == l->view && READ_ONCE(l->r->view) == view)
+	if (view == l->view && (l->feed || READ_ONCE(l->r->view) == view))
 		return true;
 	if (view > l->view) {
 		spin_lock(&l->r->lock);

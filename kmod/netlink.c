@@ -48,6 +48,14 @@ static const struct nla_policy harp_view_policy[HARP_A_MATCH + 1] = {
 	[HARP_A_MATCH] = { .type = NLA_U64 },
 };
 
+static const struct nla_policy harp_feed_policy[HARP_A_PEER_INC + 1] = {
+	HARP_POLICY_NAME,
+	[HARP_A_VIEW] = NLA_POLICY_MIN(NLA_U64, 1),
+	[HARP_A_PEER] = NLA_POLICY_MAX(NLA_U8, HARP_MEMBERS - 1),
+	[HARP_A_MATCH] = { .type = NLA_U64 },
+	[HARP_A_PEER_INC] = NLA_POLICY_MIN(NLA_U64, 1),
+};
+
 static const struct nla_policy harp_link_policy[HARP_A_FD + 1] = {
 	HARP_POLICY_NAME,
 	[HARP_A_PEER] = NLA_POLICY_MAX(NLA_U8, HARP_MEMBERS - 1),
@@ -74,6 +82,7 @@ struct harp_nl_state {
 	bool serving, intact, media_failure, mounted, peer_no_control;
 	u64 view, fence, cp, ap, lb, acked, peer_ap, peer_lb, peer_free;
 	u64 free_bytes, free_inodes;
+	struct harp_feed feed;
 	u32 promise_ms;
 	ktime_t now, lease, promise, hold;
 };
@@ -100,6 +109,10 @@ static void harp_nl_snapshot(struct harp_replica *r, struct harp_nl_state *st)
 	st->peer_ap = r->peer_ap;
 	st->peer_lb = r->peer_lb;
 	st->peer_free = r->peer_free_bytes;
+	if (r->links->feed.on)
+		st->feed = r->links->feed;
+	else
+		memset(&st->feed, 0, sizeof(st->feed));
 	st->promise_ms = r->promise_ms;
 	st->lease = r->lease_until;
 	st->promise = r->promise_until;
@@ -198,6 +211,16 @@ static int harp_put_found(struct sk_buff *skb, struct harp_replica *r)
 	return 0;
 }
 
+static int harp_put_feed(struct sk_buff *skb, const struct harp_feed *feed)
+{
+	if (harp_put_u64(skb, HARP_A_FEED_VIEW, feed->view) ||
+	    nla_put_u8(skb, HARP_A_FEED_PEER, feed->peer) ||
+	    harp_put_u64(skb, HARP_A_FEED_CP, feed->cp) ||
+	    harp_put_u64(skb, HARP_A_FEED_AP, feed->ap))
+		return -EMSGSIZE;
+	return 0;
+}
+
 /* [view -> first index] of the log, newest part if there are too many to tell. */
 static int harp_put_views(struct sk_buff *skb, struct harp_replica *r)
 {
@@ -236,6 +259,7 @@ static int harp_put_state(struct sk_buff *skb, struct harp_replica *r, const u32
 	err = err ?: harp_put_view(skb, r, &st, left);
 	err = err ?: harp_put_log(skb, &st);
 	err = err ?: harp_put_found(skb, r);
+	err = err ?: harp_put_feed(skb, &st.feed);
 	return err ?: harp_put_views(skb, r);
 }
 
@@ -392,6 +416,30 @@ static int harp_nl_view_start(struct sk_buff *skb, struct genl_info *info)
 		err = harp_view_start(r, copy, nla_len(rec),
 				      nla_get_u64(info->attrs[HARP_A_MATCH]), info->extack);
 	kfree(copy);
+	if (!err)
+		err = harp_nl_reply(info, r, -1, 0);
+	harp_replica_put(r);
+	return err;
+}
+
+static int harp_nl_feed(struct sk_buff *skb, struct genl_info *info)
+{
+	struct harp_feed feed = { };
+	struct harp_replica *r;
+	int err;
+
+	if (!harp_need(info, HARP_A_VIEW, "VIEW is missing: expected the view that serves") ||
+	    !harp_need(info, HARP_A_PEER, "PEER is missing: expected the slot of who feeds") ||
+	    !harp_need(info, HARP_A_PEER_INC, "PEER_INC is missing: expected its incarnation") ||
+	    !harp_need(info, HARP_A_MATCH, "MATCH is missing: expected the last index in common"))
+		return -EINVAL;
+	r = harp_nl_replica(info);
+	if (IS_ERR(r))
+		return PTR_ERR(r);
+	feed.view = nla_get_u64(info->attrs[HARP_A_VIEW]);
+	feed.peer = nla_get_u8(info->attrs[HARP_A_PEER]);
+	feed.peer_inc = nla_get_u64(info->attrs[HARP_A_PEER_INC]);
+	err = harp_feed(r, &feed, nla_get_u64(info->attrs[HARP_A_MATCH]), info->extack);
 	if (!err)
 		err = harp_nl_reply(info, r, -1, 0);
 	harp_replica_put(r);
@@ -695,6 +743,7 @@ static const struct genl_ops harp_genl_ops[] = {
 	HARP_OP(REPLICA_DEL, harp_nl_replica_del, harp_del_policy, HARP_A_LINEAGE),
 	HARP_OP(FENCE, harp_nl_fence, harp_fence_policy, HARP_A_BY),
 	HARP_OP(VIEW_START, harp_nl_view_start, harp_view_policy, HARP_A_MATCH),
+	HARP_OP(FEED, harp_nl_feed, harp_feed_policy, HARP_A_PEER_INC),
 	HARP_OP(LINK_ADD, harp_nl_link_add, harp_link_policy, HARP_A_FD),
 	HARP_OP(LINK_DROP, harp_nl_link_drop, harp_name_policy, HARP_A_MEMBER),
 	HARP_OP(GATE_BIND, harp_nl_gate_bind, harp_gate_policy, HARP_A_IFINDEX),

@@ -5,8 +5,9 @@
  * A replica that is made on a lower which was in use begins at its LB, but an earlier
  * life may have applied more, and of that a crash leaves any part: names that are ahead
  * of the records, and rows (file data, in no order with names) that are ahead or behind
- * of both. No earlier life has applied a record above s of this object's first view. So
- * before the first record of (LB, s] is applied, these records are read once:
+ * of both. No earlier life has applied a record above s of this object's first view, or, if
+ * it is fed before that, above CP as of then. So before the first record of (LB, s] is
+ * applied, these records are read once:
  *
  *  - which fids die in them: of such a one that is not on the lower nothing is made, and
  *    what else is said of it is skipped; of one that is there, contents and xattrs are;
@@ -29,7 +30,7 @@
  * @r: the replica
  *
  * Context: apply thread; others get what was true a moment ago.
- * Return: true up to s of the first view of this object.
+ * Return: true up to s of the first view of this object, or CP of its first feed.
  */
 bool harp_redoing(const struct harp_replica *r)
 {

@@ -160,6 +160,9 @@ static bool harp_view_adopt(struct harp_replica *r, const struct harp_sec_view *
 	ls->view_began = ktime_get_boottime();
 	ls->peer_served = ls->view_began;
 	memset(ls->given, 0, sizeof(ls->given));
+	/* Others' records were applied here since it was primary. */
+	was = was && !ls->fed;
+	ls->fed = false;
 	if (cut || (primary && !was))
 		/*
 		 * After "not serving", before anything of the new view is applied or served:
@@ -181,7 +184,14 @@ static int harp_view_build(struct harp_builder *b, const struct harp_sec_view *v
 	return harp_build_finish(b);
 }
 
-static bool harp_parked(struct harp_replica *r)
+/**
+ * harp_parked() - does an operation wait for a record to be committed and applied?
+ * @r: the replica
+ *
+ * Context: any.
+ * Return: true also while one that was released is on its way out.
+ */
+bool harp_parked(struct harp_replica *r)
 {
 	unsigned int i;
 
@@ -254,11 +264,11 @@ static int harp_view_start_locked(struct harp_replica *r, const struct harp_sec_
  *
  * A link that is added before harpd's own state file says "formed" would let ACKs
  * speak of a view that a power cut forgets (finding 4): harpd adds it afterwards.
- * Links of an earlier view end here.
+ * Links of an earlier view end here, and so does a feed (C1).
  *
  * Context: process context, sleeps.
- * Return: 0 or a negative errno; then links of an earlier view have ended all the same,
- * the fence may be raised, and records above @match may have gone.
+ * Return: 0 or a negative errno; then links of an earlier view and feeds have ended all the
+ * same, the fence may be raised, and records above @match may have gone.
  */
 int harp_view_start(struct harp_replica *r, const struct harp_sec_view *v, u32 len, u64 match,
 		    struct netlink_ext_ack *extack)
@@ -283,6 +293,9 @@ int harp_view_start(struct harp_replica *r, const struct harp_sec_view *v, u32 l
 	}
 	harp_link_stop_used(r);
 	mutex_lock(harp_log_mutex(r->log));
+	spin_lock(&r->lock);
+	harp_feed_end(r);
+	spin_unlock(&r->lock);
 	err = harp_view_start_locked(r, v, match, &b, &reload, extack);
 	mutex_unlock(harp_log_mutex(r->log));
 out_unlock:

@@ -409,6 +409,9 @@ const char *witness::take_records(const std::shared_ptr<link> &l, const harp_wir
     if (!l->greeted) {
         return "records before HELLO";
     }
+    if ((le32_to_cpu(r.flags) & HARP_REC_F_FEED) != 0) {
+        return "records for a member in no view";
+    }
     index_t after(le64_to_cpu(r.prev_index));
     auto run = check_records({raw, len}, after, l->crc, l->chained, config_.id.lineage);
     if (!run || run->ends.size() != le32_to_cpu(r.nrec)) {

@@ -645,6 +645,8 @@ TEST_F(witness_link, what_is_not_of_this_view_is_refused) {
     is_refused(spoiled([](rec_message &m) { m.h.sender = 0; }), "another sender");
     is_refused(spoiled([](rec_message &m) { m.h.inc = cpu_to_le64(2); }), "refused");
     is_refused(spoiled([](rec_message &m) { m.h.view = cpu_to_le64(1); }), "refused");
+    is_refused(spoiled([](rec_message &m) { m.body.flags |= cpu_to_le32(HARP_REC_F_FEED); }),
+               "for a member in no view");
     auto unknown = (greeted(), next_record());
     unknown.h.type = HARP_WIRE_LEAVE + 1;
     is_refused(unknown.bytes(), "unknown type");

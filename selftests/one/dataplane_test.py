@@ -93,6 +93,14 @@ def netlink_refusals() -> None:
             (e.ENOTCONN, "connected", "link-add", who | {"peer": 2, "fd": listener.fileno()}),
             (e.ENOTCONN, "connected", "link-add", who | {"peer": 2, "fd": half[0].fileno()}),
             (e.ENOTCONN, "no link", "link-drop", who),
+            (e.EINVAL, "VIEW is missing", "feed", who | {"peer": 2, "peer_inc": 1, "match": 0}),
+            (e.EINVAL, "PEER is missing", "feed", who | {"view": 4, "peer_inc": 1, "match": 0}),
+            (e.EINVAL, "PEER_INC is missing", "feed", who | {"view": 4, "peer": 2, "match": 0}),
+            (e.EINVAL, "MATCH is missing", "feed", who | {"view": 4, "peer": 2, "peer_inc": 1}),
+            (e.EINVAL, "another member", "feed", who | {"view": 4, "peer": 0, "peer_inc": 1,
+                                                        "match": 0}),
+            (e.ERANGE, "base - 1 to top", "feed", who | {"view": 4, "peer": 2, "peer_inc": 1,
+                                                         "match": 1}),
             (e.EINVAL, "IFINDEX is missing", "gate-bind", who),
             (e.ENODEV, "no such device", "gate-bind", who | {"ifindex": 9999}),
             (e.EINVAL, "INDEX is missing", "log-read", who),
@@ -176,7 +184,7 @@ def netlink_needs_privilege() -> None:
             if harp.get(GROUP, 0)["group"] != GROUP:
                 code = 1
             for cmd in ("touch", "leave", "release", "sync", "replica-del", "link-drop",
-                        "log-read", "fence", "view-start", "gate-bind", "link-add"):
+                        "log-read", "fence", "view-start", "gate-bind", "link-add", "feed"):
                 try:
                     harp.call(cmd, group=GROUP, member=0)
                     code = 2

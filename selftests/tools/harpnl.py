@@ -11,6 +11,8 @@ A module (Harp, form_view, Touch, Events) and a command; each command prints JSO
              [--s N --view-of-s N --match N --promise MS]
   form GROUP P B [--view V] [--promise MS] [--gate DEV] [--tcp ADDR]
                                     both in this kernel: fence, view, gate, link, until serving
+  feed GROUP MEMBER VIEW PEER PEER_INC MATCH
+                                    C1: be fed the history of VIEW by PEER
   link GROUP A B [--tcp ADDR]       a socketpair, or TCP over ADDR, one end for each
   link-listen GROUP M PEER ADDR PORT / link-connect GROUP M PEER ADDR PORT
   link-drop | touch | leave | release | sync | del   GROUP MEMBER
@@ -50,7 +52,8 @@ GENL_ID_CTRL = 16
 CTRL_CMD_GETFAMILY = 3
 
 COMMANDS = ["unspec", "replica-get", "replica-del", "fence", "view-start", "link-add",
-            "link-drop", "gate-bind", "touch", "leave", "release", "sync", "log-read", "event"]
+            "link-drop", "gate-bind", "touch", "leave", "release", "sync", "log-read", "event",
+            "feed"]
 CMD = {name: number for number, name in enumerate(COMMANDS)}
 
 # In the order of enum harp_nl_attr; name, type.
@@ -69,7 +72,8 @@ ATTRS: list[tuple[str, str]] = [
     ("free_bytes", "Q"), ("peer_free_bytes", "Q"), ("wait_full", "Q"), ("wait_lease", "Q"),
     ("refused", "Q"), ("released", "Q"), ("views", "views"), ("gate_bound", "B"),
     ("mounted", "B"), ("applying_first", "Q"), ("applying_count", "I"),
-    ("peer_no_control", "B"),
+    ("peer_no_control", "B"), ("peer_inc", "Q"), ("feed_view", "Q"), ("feed_peer", "B"),
+    ("feed_cp", "Q"), ("feed_ap", "Q"),
 ]
 ATTR = {name: number for number, (name, _) in enumerate(ATTRS)}
 ROLES = ["none", "primary", "backup"]
@@ -228,6 +232,11 @@ class Harp:
     def view_start(self, group: str, member: int, record: bytes, match: int) -> State:
         return self.call("view-start", group=group, member=member, view_record=record,
                          match=match)[0]
+
+    def feed(self, group: str, member: int, view: int, peer: int, peer_inc: int,
+             match: int) -> State:
+        return self.call("feed", group=group, member=member, view=view, peer=peer,
+                         peer_inc=peer_inc, match=match)[0]
 
     def link_add(self, group: str, member: int, peer: int, sock: socket.socket | int) -> None:
         fd = sock if isinstance(sock, int) else sock.fileno()
@@ -416,6 +425,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
         add(name, "group", "member")
     sub.add_parser("dump")
     add("fence", "group", "member", "view", "by")
+    add("feed", "group", "member", "view", "peer", "peer_inc", "match")
     p = add("view-start", "group", "member")
     for option in ("view", "s", "view-of-s", "match", "promise"):
         p.add_argument("--" + option, type=int, default=2000 if option == "promise" else 0)
@@ -461,6 +471,9 @@ def run(args: argparse.Namespace) -> Any:
         return harp.get(args.group, args.member)
     if args.cmd == "fence":
         return harp.fence(args.group, args.member, args.view, args.by)
+    if args.cmd == "feed":
+        return harp.feed(args.group, args.member, args.view, args.peer, args.peer_inc,
+                         args.match)
     if args.cmd == "view-start":
         me = harp.get(args.group, args.member)
         record = view_record(args.view, me["lineage"], args.primary, args.backup, args.s,

@@ -19,7 +19,7 @@ FIELDS = {HELLO: ("top", "view_of_top", "crc_of_top", "ring", "lb", "ap"),
           REC: ("prev_index", "prev_view", "cp", "ap", "lb", "t", "heard", "nrec", "flags"),
           ACK: ("n", "t", "promise", "lb", "ap", "free_bytes", "free_inodes", "flags", ""),
           LEAVE: ()}
-F_PROMISE, F_NO_CONTROL, F_SERVING = 1, 2, 1
+F_PROMISE, F_NO_CONTROL, F_SERVING, F_FEED = 1, 2, 1, 2
 
 
 def _table() -> list[int]:

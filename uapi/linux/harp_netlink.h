@@ -29,6 +29,8 @@
  * LOG_READ     INDEX, COUNT: reply RECORDS (whole records), possibly fewer; a record of
  *		more than 64 KiB comes as several RECORDS in one message.
  * EVENT        multicast only.
+ * FEED         VIEW, PEER, PEER_INC, MATCH: out of every view, take the records after MATCH
+ *		of the history of VIEW, which serves, from member PEER (C1). Reply: the state.
  */
 enum harp_nl_cmd {
 	HARP_CMD_UNSPEC,
@@ -45,6 +47,7 @@ enum harp_nl_cmd {
 	HARP_CMD_SYNC,
 	HARP_CMD_LOG_READ,
 	HARP_CMD_EVENT,
+	HARP_CMD_FEED,
 	__HARP_CMD_MAX
 };
 
@@ -142,6 +145,11 @@ enum harp_nl_attr {
 	HARP_A_APPLYING_FIRST,
 	HARP_A_APPLYING_COUNT,	/* u32 */
 	HARP_A_PEER_NO_CONTROL,	/* u8: the backup said last that its harpd is silent */
+	HARP_A_PEER_INC,	/* incarnation of PEER */
+	HARP_A_FEED_VIEW,	/* whose history this member is fed, 0: none */
+	HARP_A_FEED_PEER,	/* u8, slot of who feeds it */
+	HARP_A_FEED_CP,		/* as told in this feed */
+	HARP_A_FEED_AP,		/* as told in this feed */
 	__HARP_A_MAX
 };
 

@@ -8,6 +8,9 @@
  * Checked in this order, refused and counted on mismatch: magic, version, len,
  * crc, group, lineage, epoch, sender, inc, view. A lower view is refused, a
  * higher one told to harpd (protocol.rst, "The record link").
+ *
+ * A member that is in no view is fed a view's history in the same messages (C1): it
+ * stands for the backup, who feeds it for the primary, and "view" is the view fed.
  */
 #ifndef _UAPI_LINUX_HARP_WIRE_H
 #define _UAPI_LINUX_HARP_WIRE_H
@@ -66,8 +69,9 @@ struct harp_wire_hdr {
 /**
  * struct harp_wire_hello - body of HELLO
  * @top: last index in the backup's log
- * @view_of_top: its view (0 for index 0)
- * @crc_of_top: its header crc (0 for index 0); the chain goes on from it
+ * @view_of_top: its view (0 for index 0; in a feed also for a record that is on the
+ *	member's disk, but was never in its log: nothing is known of it but the index)
+ * @crc_of_top: its header crc (0 where the view is); the chain goes on from it
  * @ring: bytes of its ring, in units of 4096; 0: not told. A ring smaller than the
  *	primary's would fill up before the primary waits, and is refused
  * @lb: the backup's LB
@@ -85,6 +89,7 @@ struct harp_wire_hello {
 #define HARP_WIRE_RING_UNIT	4096
 
 #define HARP_REC_F_SERVING	1	/* the primary serves */
+#define HARP_REC_F_FEED		2	/* to a member in no view: committed records only (C1) */
 
 /**
  * struct harp_wire_rec - fixed body of REC, followed by @nrec whole records
@@ -96,7 +101,7 @@ struct harp_wire_hello {
  * @t: send time on the primary's CLOCK_BOOTTIME, ns; only ever echoed
  * @heard: number of the last promise the primary has heard, 0 none
  * @nrec: records that follow
- * @flags: HARP_REC_F_SERVING
+ * @flags: HARP_REC_F_*
  */
 struct harp_wire_rec {
 	__le64 prev_index;
@@ -115,7 +120,8 @@ struct harp_wire_rec {
 
 /**
  * struct harp_wire_ack - body of ACK
- * @n: the backup holds every record up to this one, for certain: its watermark
+ * @n: the backup holds every record up to this one, for certain: its watermark; in a
+ *	feed its top, which counts for nothing
  * @t: @t of the REC this answers
  * @promise: number of the promise, from 1 in each view
  * @lb: the backup's LB

@@ -1,0 +1,690 @@
+// SPDX-License-Identifier: GPL-2.0
+/* KUnit: FEED on a replica without lower and link (C1). */
+#include <kunit/test.h>
+#include <linux/completion.h>
+#include <linux/delay.h>
+#include <linux/kthread.h>
+#include <linux/netlink.h>
+#include <net/net_namespace.h>
+#include "dataplane.h"
+#include "log_priv.h"
+
+#define LINEAGE		5
+#define FORMED		4	/* the view this member was in */
+#define SERVING		9	/* the one that serves without it */
+#define FEEDER		2
+#define FEEDER_INC	72
+
+static struct harp_replica *made;
+
+static void format(struct kunit *test, struct harp_replica *r, u64 base)
+{
+	int err;
+
+	mutex_lock(harp_log_mutex(r->log));
+	err = harp_log_format(r->log, base, 0, 0, 0, base == 1);
+	mutex_unlock(harp_log_mutex(r->log));
+	KUNIT_ASSERT_EQ(test, err, 0);
+}
+
+/* Its log is empty and whole, or begins after @lb with nothing known of what was before. */
+static struct harp_replica *replica(struct kunit *test, u64 lb)
+{
+	struct harp_replica_params p = {
+		.group = "kunit-feed",
+		.lineage = LINEAGE,
+		.epoch = 3,
+		.inc = 70,
+		.region = { .kind = HARP_REGION_MEM, .size = HARP_REGION_MIN },
+		.net = &init_net,
+	};
+	struct harp_replica *r = harp_replica_alloc(&p);
+
+	KUNIT_ASSERT_NOT_NULL(test, r);
+	made = r;
+	r->log = harp_log_open(&p.region, &r->uuid, 0, LINEAGE, 3, p.inc, &r->found);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(r->log));
+	format(test, r, lb + 1);
+	r->lb = lb;
+	r->ap = lb;
+	r->cp = lb;
+	r->links->intact = !lb;
+	return r;
+}
+
+static void replica_exit(struct kunit *test)
+{
+	if (!made)
+		return;
+	if (IS_ERR(made->log))
+		made->log = NULL;
+	harp_replica_put(made);
+	made = NULL;
+}
+
+static struct harp_sec_view view_of(u64 view, u64 s, u64 view_of_s)
+{
+	return (struct harp_sec_view) {
+		.sec = {
+			.type = cpu_to_le16(HARP_SEC_VIEW),
+			.len = cpu_to_le32(sizeof(struct harp_sec_view)),
+		},
+		.view = cpu_to_le64(view),
+		.lineage = cpu_to_le64(LINEAGE),
+		.primary_inc = cpu_to_le64(70),
+		.backup_inc = cpu_to_le64(71),
+		.s = cpu_to_le64(s),
+		.view_of_s = cpu_to_le64(view_of_s),
+		.epoch = cpu_to_le32(3),
+		.primary = 0,
+		.backup = 1,
+		.promise_ms = cpu_to_le32(1000),
+	};
+}
+
+static int append(struct harp_replica *r, struct harp_builder *b, u64 view)
+{
+	u64 index;
+	int err = harp_build_finish(b);
+
+	mutex_lock(harp_log_mutex(r->log));
+	err = err ?: harp_log_append(r->log, b->buf, view, 1, 0, &index);
+	mutex_unlock(harp_log_mutex(r->log));
+	return err;
+}
+
+static void append_noops(struct kunit *test, struct harp_replica *r, u64 view, unsigned int n)
+{
+	struct harp_builder b;
+	char buf[256];
+
+	while (n--) {
+		harp_build_begin(&b, buf, sizeof(buf), HARP_REC_NOOP);
+		KUNIT_ASSERT_EQ(test, append(r, &b, view), 0);
+	}
+}
+
+/* As it comes from the feeder. */
+static void append_view(struct kunit *test, struct harp_replica *r, u64 view)
+{
+	u64 top = harp_log_top(r->log);
+	struct harp_sec_view v = view_of(view, top, harp_log_view_at(r->log, top));
+	struct harp_builder b;
+	char buf[512];
+
+	harp_build_begin(&b, buf, sizeof(buf), HARP_REC_VIEW);
+	harp_build_view(&b, &v, NULL, 0);
+	KUNIT_ASSERT_EQ(test, append(r, &b, view), 0);
+}
+
+/*
+ * This member was the primary of view FORMED, whose log has records 1 to 4; up to 3 they
+ * are committed, up to 2 applied. It has fenced itself.
+ */
+static struct harp_replica *deposed(struct kunit *test)
+{
+	struct harp_replica *r = replica(test, 0);
+	struct harp_sec_view v = view_of(FORMED, 0, 0);
+	struct netlink_ext_ack extack = { };
+	u32 left;
+
+	KUNIT_ASSERT_EQ(test, harp_view_start(r, &v, sizeof(v), 0, &extack), 0);
+	append_noops(test, r, FORMED, 3);
+	harp_primary_ack(r, 3, FORMED);
+	KUNIT_ASSERT_EQ(test, r->cp, 3ULL);
+	r->ap = 2;
+	r->links->woken = 2;
+	KUNIT_ASSERT_EQ(test, harp_fence(r, SERVING - 1, 0, &left), 0);
+	return r;
+}
+
+static int feed_as(struct harp_replica *r, u64 view, u8 peer, u64 match)
+{
+	struct harp_feed feed = { .view = view, .peer = peer, .peer_inc = FEEDER_INC };
+	struct netlink_ext_ack extack = { };
+	int err = harp_feed(r, &feed, match, &extack);
+
+	/* Whoever is refused is told why. */
+	return err && !extack._msg ? -ENOMSG : err;
+}
+
+static int feed(struct harp_replica *r, u64 match)
+{
+	return feed_as(r, SERVING, FEEDER, match);
+}
+
+static void tell(struct harp_replica *r, u64 cp, u64 ap)
+{
+	spin_lock(&r->lock);
+	r->told_cp = min(cp, harp_log_top(r->log));
+	r->told_ap = min(ap, r->told_cp);
+	r->cp = max(r->cp, r->told_cp);
+	harp_feed_told(r, cp, ap);
+	spin_unlock(&r->lock);
+}
+
+static struct harp_log_pos pos_of(struct harp_replica *r)
+{
+	struct harp_log_pos pos;
+
+	harp_log_pos(r->log, &pos);
+	return pos;
+}
+
+/* ---------------------------------------------------------------------- refusals */
+
+struct bad_feed {
+	const char *what;
+	void (*spoil)(struct harp_replica *r);
+	u64 view, match;
+	u8 peer;
+	int err;
+};
+
+static void spoil_media(struct harp_replica *r)
+{
+	r->media_failure = true;
+}
+
+static void spoil_fence(struct harp_replica *r)
+{
+	r->fence = r->view;
+}
+
+static void spoil_end(struct harp_replica *r)
+{
+	harp_links_close(r);
+}
+
+/* The log begins at 3: what is before it is on the disk, or is not. */
+static void spoil_base(struct harp_replica *r)
+{
+	mutex_lock(harp_log_mutex(r->log));
+	harp_log_discard(r->log, 2);
+	mutex_unlock(harp_log_mutex(r->log));
+}
+
+static void spoil_base_and_lb(struct harp_replica *r)
+{
+	spoil_base(r);
+	r->lb = 2;
+}
+
+static void spoil_all_applied(struct harp_replica *r)
+{
+	r->cp = 4;
+	r->ap = 4;
+}
+
+static const struct bad_feed bad_feeds[] = {
+	{ "in a view", spoil_fence, SERVING, 4, FEEDER, -EBUSY },
+	{ "the lower has failed", spoil_media, SERVING, 4, FEEDER, -EIO },
+	{ "ending", spoil_end, SERVING, 4, FEEDER, -ENODEV },
+	{ "by itself", NULL, SERVING, 4, 0, -EINVAL },
+	{ "by nobody", NULL, SERVING, 4, HARP_MEMBERS, -EINVAL },
+	{ "its own view", NULL, FORMED, 4, FEEDER, -ESTALE },
+	{ "an older view", NULL, FORMED - 1, 4, FEEDER, -ESTALE },
+	{ "beyond top", NULL, SERVING, 5, FEEDER, -ERANGE },
+	{ "the last index of all", NULL, SERVING, U64_MAX, FEEDER, -ERANGE },
+	{ "below base - 1", spoil_base_and_lb, SERVING, 1, FEEDER, -ERANGE },
+	{ "below CP", NULL, SERVING, 2, FEEDER, -EINVAL },
+	{ "below AP", spoil_all_applied, SERVING, 3, FEEDER, -EINVAL },
+	{ "a gap after LB", spoil_base, SERVING, 4, FEEDER, -ENODATA },
+};
+
+static void bad_feed_name(const struct bad_feed *b, char *desc)
+{
+	strscpy(desc, b->what, KUNIT_PARAM_DESC_SIZE);
+}
+
+KUNIT_ARRAY_PARAM(bad_feed, bad_feeds, bad_feed_name);
+
+static void feed_refuses(struct kunit *test)
+{
+	const struct bad_feed *bad = test->param_value;
+	struct harp_replica *r = deposed(test);
+	struct harp_log_pos before, after;
+
+	if (bad->spoil)
+		bad->spoil(r);
+	before = pos_of(r);
+	KUNIT_EXPECT_EQ(test, feed_as(r, bad->view, bad->peer, bad->match), bad->err);
+	after = pos_of(r);
+	KUNIT_EXPECT_EQ(test, memcmp(&before, &after, sizeof(before)), 0);
+	KUNIT_EXPECT_FALSE(test, r->links->feed.on);
+	KUNIT_EXPECT_TRUE(test, r->links->intact);
+}
+
+/* A refusal leaves the feed that is on as it is. */
+static void refused_feed_ends_none(struct kunit *test)
+{
+	struct harp_replica *r = deposed(test);
+
+	KUNIT_ASSERT_EQ(test, feed(r, 4), 0);
+	tell(r, 4, 3);
+	KUNIT_EXPECT_EQ(test, feed_as(r, SERVING + 4, 1, 5), -ERANGE);
+	KUNIT_EXPECT_TRUE(test, r->links->feed.on);
+	KUNIT_EXPECT_EQ(test, r->links->feed.peer, FEEDER);
+	KUNIT_EXPECT_EQ(test, harp_apply_limit(r), 3ULL);
+}
+
+/**
+ * struct waiter - an operation that waits for its record
+ * @r: the replica
+ * @at: the record
+ * @err: what became of it
+ * @done: when that is known
+ */
+struct waiter {
+	struct harp_replica *r;
+	struct harp_at at;
+	int err;
+	struct completion done;
+};
+
+static int waits(void *arg)
+{
+	struct waiter *w = arg;
+
+	w->err = harp_wait_applied(w->r, &w->at);
+	complete(&w->done);
+	return 0;
+}
+
+/* Whoever waits for a record might see another take its number. */
+static void feed_wants_nobody_parked(struct kunit *test)
+{
+	struct harp_replica *r = deposed(test);
+	struct netlink_ext_ack extack = { };
+	struct waiter w = {
+		.r = r,
+		.at = { .index = 4, .view = FORMED, .generation = r->generation },
+	};
+	struct task_struct *t;
+
+	init_completion(&w.done);
+	t = kthread_run(waits, &w, "harp-waiter");
+	KUNIT_ASSERT_FALSE(test, IS_ERR(t));
+	while (!harp_parked(r))
+		msleep(20);
+	KUNIT_EXPECT_EQ(test, feed(r, 3), -EBUSY);
+	KUNIT_EXPECT_EQ(test, feed(r, 4), -EBUSY);
+	KUNIT_EXPECT_EQ(test, harp_log_top(r->log), 4ULL);
+	KUNIT_EXPECT_EQ(test, harp_release(r, &extack), 0);
+	/* It may not have gone yet, but gets no success any more. */
+	KUNIT_EXPECT_EQ(test, feed(r, 3), 0);
+	wait_for_completion(&w.done);
+	KUNIT_EXPECT_EQ(test, w.err, -ESTALE);
+}
+
+static void feed_refuses_records(struct kunit *test)
+{
+	struct harp_rec rec = { .index = 7, .view = SERVING };
+
+	KUNIT_EXPECT_NULL(test, harp_feed_refuses(SERVING, 7, &rec));
+	KUNIT_EXPECT_NOT_NULL(test, harp_feed_refuses(SERVING, 6, &rec));
+	KUNIT_EXPECT_NOT_NULL(test, harp_feed_refuses(SERVING - 1, 7, &rec));
+	rec.view = FORMED;
+	KUNIT_EXPECT_NULL(test, harp_feed_refuses(SERVING, 7, &rec));
+}
+
+/* -------------------------------------------------------------- the log of the last view */
+
+static void feed_leaves_the_old_log_whole(struct kunit *test)
+{
+	struct harp_replica *r = deposed(test);
+	struct harp_log_pos before = pos_of(r), after;
+	u32 generation = r->generation;
+	u64 fence = r->fence;
+
+	KUNIT_ASSERT_EQ(test, feed(r, 4), 0);
+	append_view(test, r, SERVING);
+	append_noops(test, r, SERVING, 2);
+	after = pos_of(r);
+	KUNIT_EXPECT_EQ(test, after.top, 7ULL);
+	KUNIT_EXPECT_EQ(test, after.wm, before.wm);
+	KUNIT_EXPECT_EQ(test, after.formed, (u64)FORMED);
+	KUNIT_EXPECT_TRUE(test, after.complete);
+	KUNIT_EXPECT_TRUE(test, r->links->intact);
+	KUNIT_EXPECT_EQ(test, r->generation, generation);
+	KUNIT_EXPECT_EQ(test, r->fence, fence);
+	KUNIT_EXPECT_EQ(test, r->view, (u64)FORMED);
+	KUNIT_EXPECT_EQ(test, (int)r->role, HARP_ROLE_PRIMARY);
+}
+
+static bool header_says_complete(struct harp_replica *r, int copy)
+{
+	const struct harp_region_hdr *h = r->log->region->base + copy * HARP_REGION_HDR_STRIDE;
+
+	return h->flags & HARP_REGION_COMPLETE;
+}
+
+/* Finding 2: neither header that is left of a cut says that the log is whole. */
+static void feed_says_so_before_it_cuts(struct kunit *test)
+{
+	struct harp_replica *r = deposed(test);
+	u32 generation = r->generation;
+	struct harp_log_pos pos;
+
+	KUNIT_ASSERT_TRUE(test, header_says_complete(r, r->log->copy));
+	KUNIT_ASSERT_EQ(test, feed(r, 3), 0);
+	KUNIT_EXPECT_FALSE(test, header_says_complete(r, 0));
+	KUNIT_EXPECT_FALSE(test, header_says_complete(r, 1));
+	pos = pos_of(r);
+	KUNIT_EXPECT_EQ(test, pos.top, 3ULL);
+	KUNIT_EXPECT_EQ(test, pos.formed, (u64)FORMED);
+	KUNIT_EXPECT_FALSE(test, pos.complete);
+	KUNIT_EXPECT_FALSE(test, r->links->intact);
+	/* Record 4 was decided upon: what is cached is void. */
+	KUNIT_EXPECT_EQ(test, r->generation, generation + 1);
+	/* And a second one at the top does not mend it. */
+	KUNIT_ASSERT_EQ(test, feed(r, 3), 0);
+	KUNIT_EXPECT_FALSE(test, pos_of(r).complete);
+	KUNIT_EXPECT_FALSE(test, r->links->intact);
+}
+
+static void fill(struct kunit *test, struct harp_replica *r, u64 view, u32 pct)
+{
+	u32 len = 64 << 10, cap = HARP_REC_OVERHEAD_MAX + len;
+	void *buf = kunit_kzalloc(test, cap, GFP_KERNEL), *data;
+	struct harp_sec_inode *s;
+	struct harp_builder b;
+
+	KUNIT_ASSERT_NOT_NULL(test, buf);
+	while (harp_log_fill(r->log) < pct) {
+		harp_build_begin(&b, buf, cap, HARP_REC_WRITE);
+		s = harp_build_inode(&b, HARP_ROLE_OBJECT, HARP_FID_FIRST);
+		KUNIT_ASSERT_NOT_NULL(test, s);
+		s->mode = cpu_to_le32(S_IFREG | 0600);
+		s->nlink = cpu_to_le32(1);
+		s->state = HARP_STATE_LIVE;
+		s->size = cpu_to_le64(len);
+		KUNIT_ASSERT_NOT_NULL(test, harp_build_data(&b, 0, len, &data));
+		KUNIT_ASSERT_EQ(test, append(r, &b, view), 0);
+	}
+}
+
+static void durable(struct harp_replica *r, u64 lb)
+{
+	r->ap = lb;
+	r->lb = lb;
+	harp_discard_work(&r->links->discard_work);
+}
+
+/* Room is made when it is wanted, of what is on the disk; the header says first what ends. */
+static void feed_discards_for_room(struct kunit *test)
+{
+	struct harp_replica *r = deposed(test);
+	u64 top;
+
+	KUNIT_ASSERT_EQ(test, feed(r, 4), 0);
+	append_view(test, r, SERVING);
+	fill(test, r, SERVING, HARP_REGION_LOW_PCT / 2);
+	top = harp_log_top(r->log);
+	tell(r, top, top);
+	durable(r, 4);
+	KUNIT_EXPECT_EQ(test, pos_of(r).base, 1ULL);
+	fill(test, r, SERVING, HARP_REGION_LOW_PCT);
+	top = harp_log_top(r->log);
+	tell(r, top, top);
+	/* The last record of the old log is where a walk would begin: nothing of it is lost. */
+	durable(r, 4);
+	KUNIT_EXPECT_EQ(test, pos_of(r).base, 5ULL);
+	KUNIT_EXPECT_TRUE(test, pos_of(r).complete);
+	KUNIT_EXPECT_TRUE(test, r->links->intact);
+	/* From here on a walk would find nothing, and not know that it has lost anything. */
+	durable(r, 5);
+	KUNIT_EXPECT_EQ(test, pos_of(r).base, 6ULL);
+	KUNIT_EXPECT_FALSE(test, header_says_complete(r, 0));
+	KUNIT_EXPECT_FALSE(test, header_says_complete(r, 1));
+	KUNIT_EXPECT_FALSE(test, r->links->intact);
+	durable(r, top);
+	KUNIT_EXPECT_EQ(test, pos_of(r).base, top + 1);
+	/* Only while it is fed. */
+	fill(test, r, SERVING, HARP_REGION_LOW_PCT);
+	harp_leave(r);
+	durable(r, harp_log_top(r->log));
+	KUNIT_EXPECT_EQ(test, pos_of(r).base, top + 1);
+}
+
+/* S3: what is not in the log is on the disk, and that is all that is known. */
+static void feed_fills_a_fresh_log(struct kunit *test)
+{
+	struct harp_replica *r = replica(test, 7);
+
+	KUNIT_EXPECT_EQ(test, feed(r, 6), -ERANGE);
+	KUNIT_EXPECT_EQ(test, feed(r, 8), -ERANGE);
+	KUNIT_ASSERT_EQ(test, feed(r, 7), 0);
+	append_noops(test, r, SERVING, 2);
+	KUNIT_EXPECT_EQ(test, pos_of(r).base, 8ULL);
+	KUNIT_EXPECT_EQ(test, pos_of(r).top, 9ULL);
+	KUNIT_EXPECT_FALSE(test, pos_of(r).complete);
+	KUNIT_EXPECT_FALSE(test, r->links->intact);
+}
+
+/*
+ * What was fed, applied and synced is not in the log that a restart finds: its files are
+ * ahead of it.
+ */
+static void feed_starts_the_log_again_after_lb(struct kunit *test)
+{
+	struct harp_replica *r = deposed(test);
+	struct harp_log_pos pos;
+
+	r->lb = 9;
+	r->ap = 9;
+	r->cp = 9;
+	KUNIT_EXPECT_EQ(test, feed(r, 4), -EINVAL);
+	KUNIT_EXPECT_EQ(test, feed(r, 8), -ERANGE);
+	KUNIT_EXPECT_EQ(test, feed(r, 10), -ERANGE);
+	KUNIT_EXPECT_TRUE(test, pos_of(r).complete);
+	KUNIT_ASSERT_EQ(test, feed(r, 9), 0);
+	pos = pos_of(r);
+	KUNIT_EXPECT_EQ(test, pos.base, 10ULL);
+	KUNIT_EXPECT_EQ(test, pos.top, 9ULL);
+	KUNIT_EXPECT_EQ(test, pos.formed, (u64)FORMED);
+	KUNIT_EXPECT_FALSE(test, header_says_complete(r, 0));
+	KUNIT_EXPECT_FALSE(test, header_says_complete(r, 1));
+	KUNIT_EXPECT_FALSE(test, r->links->intact);
+	append_noops(test, r, SERVING, 1);
+	KUNIT_EXPECT_EQ(test, pos_of(r).top, 10ULL);
+}
+
+/* -------------------------------------------------------------------- its end, and apply */
+
+/* N4, I3: as far as both were told; and no further when it is over. */
+static void feed_applies_what_was_told(struct kunit *test)
+{
+	struct harp_replica *r = deposed(test);
+
+	KUNIT_ASSERT_EQ(test, feed(r, 4), 0);
+	KUNIT_EXPECT_LE(test, harp_apply_limit(r), r->ap);
+	tell(r, 4, 3);
+	KUNIT_EXPECT_EQ(test, harp_apply_limit(r), 3ULL);
+	tell(r, 3, 4);
+	KUNIT_EXPECT_EQ(test, harp_apply_limit(r), 3ULL);
+	/* Of another feed nothing is told yet. */
+	KUNIT_ASSERT_EQ(test, feed(r, 4), 0);
+	KUNIT_EXPECT_LE(test, harp_apply_limit(r), r->ap);
+	tell(r, 4, 4);
+	r->media_failure = true;
+	KUNIT_EXPECT_LE(test, harp_apply_limit(r), r->ap);
+}
+
+/* I4: what an earlier life may have applied is redone when all of it is here. */
+static void feed_redoes(struct kunit *test)
+{
+	struct harp_replica *r = replica(test, 7);
+
+	KUNIT_ASSERT_EQ(test, feed(r, 7), 0);
+	append_noops(test, r, SERVING, 2);
+	tell(r, 20, 20);
+	KUNIT_EXPECT_EQ(test, r->redo_to, 20ULL);
+	KUNIT_EXPECT_LE(test, harp_apply_limit(r), r->ap);
+	/* It is not what has been committed since. */
+	tell(r, 30, 30);
+	KUNIT_EXPECT_EQ(test, r->redo_to, 20ULL);
+	append_noops(test, r, SERVING, 12);
+	tell(r, 30, 30);
+	KUNIT_EXPECT_EQ(test, harp_apply_limit(r), 21ULL);
+	/* Of what began, and did not come to redo, another feed knows better. */
+	KUNIT_ASSERT_EQ(test, feed(r, 21), 0);
+	tell(r, 40, 40);
+	KUNIT_EXPECT_EQ(test, r->redo_to, 40ULL);
+	KUNIT_EXPECT_LE(test, harp_apply_limit(r), r->ap);
+	/* And it was all in a log of this size. */
+	spin_lock(&r->lock);
+	harp_feed_full(r);
+	spin_unlock(&r->lock);
+	KUNIT_EXPECT_EQ(test, harp_apply_limit(r), 21ULL);
+	r->redo_ready = true;
+	KUNIT_ASSERT_EQ(test, feed(r, 21), 0);
+	tell(r, 50, 50);
+	KUNIT_EXPECT_EQ(test, r->redo_to, 21ULL);
+}
+
+/* Room that can be made is made first. */
+static void feed_redo_waits_for_room(struct kunit *test)
+{
+	struct harp_replica *r = replica(test, 0);
+
+	append_view(test, r, FORMED);
+	append_noops(test, r, FORMED, 2);
+	r->lb = 2;
+	r->ap = 2;
+	r->cp = 2;
+	KUNIT_ASSERT_EQ(test, feed(r, 3), 0);
+	tell(r, 9, 9);
+	spin_lock(&r->lock);
+	harp_feed_full(r);
+	KUNIT_EXPECT_EQ(test, r->redo_to, 9ULL);
+	spin_unlock(&r->lock);
+	spoil_base(r);
+	spin_lock(&r->lock);
+	harp_feed_full(r);
+	KUNIT_EXPECT_EQ(test, r->redo_to, 3ULL);
+	spin_unlock(&r->lock);
+}
+
+static void end_by_fence(struct kunit *test, struct harp_replica *r)
+{
+	u32 left;
+
+	/* Who asks again for the view it is fenced at changes nothing. */
+	KUNIT_EXPECT_EQ(test, harp_fence(r, r->fence, 0, &left), 0);
+	KUNIT_EXPECT_TRUE(test, r->links->feed.on);
+	KUNIT_EXPECT_EQ(test, harp_fence(r, r->fence - 1, 0, &left), -EINVAL);
+	KUNIT_EXPECT_TRUE(test, r->links->feed.on);
+	/* A refused one does not, either. */
+	r->hold_until = ktime_add_ms(ktime_get_boottime(), 100000);
+	KUNIT_EXPECT_EQ(test, harp_fence(r, r->fence + 4, 0, &left), -EBUSY);
+	KUNIT_EXPECT_TRUE(test, r->links->feed.on);
+	r->hold_until = 0;
+	KUNIT_EXPECT_EQ(test, harp_fence(r, r->fence + 4, 0, &left), 0);
+}
+
+static void end_by_leave(struct kunit *test, struct harp_replica *r)
+{
+	harp_leave(r);
+}
+
+static void end_by_media(struct kunit *test, struct harp_replica *r)
+{
+	harp_media_failure(r, -EIO, "test", 3);
+}
+
+static void end_by_start(struct kunit *test, struct harp_replica *r)
+{
+	struct harp_sec_view v = view_of(12, 9, FORMED);
+	struct netlink_ext_ack extack = { };
+
+	/* Records are missing here: refused, but the feed is over. */
+	KUNIT_EXPECT_EQ(test, harp_view_start(r, &v, sizeof(v), 4, &extack), -ENODATA);
+}
+
+struct feed_end {
+	const char *what;
+	void (*end)(struct kunit *test, struct harp_replica *r);
+};
+
+static const struct feed_end feed_ends[] = {
+	{ "a fence", end_by_fence },
+	{ "LEAVE", end_by_leave },
+	{ "a media failure", end_by_media },
+	{ "VIEW_START", end_by_start },
+};
+
+static void feed_end_name(const struct feed_end *e, char *desc)
+{
+	strscpy(desc, e->what, KUNIT_PARAM_DESC_SIZE);
+}
+
+KUNIT_ARRAY_PARAM(feed_end, feed_ends, feed_end_name);
+
+static void feed_ends_at(struct kunit *test)
+{
+	const struct feed_end *e = test->param_value;
+	struct harp_replica *r = deposed(test);
+	struct netlink_ext_ack extack = { };
+
+	KUNIT_ASSERT_EQ(test, harp_release(r, &extack), 0);
+	KUNIT_ASSERT_EQ(test, feed(r, 4), 0);
+	tell(r, 4, 4);
+	KUNIT_ASSERT_EQ(test, harp_apply_limit(r), 4ULL);
+	e->end(test, r);
+	KUNIT_EXPECT_FALSE(test, r->links->feed.on);
+	KUNIT_EXPECT_LE(test, harp_apply_limit(r), r->ap);
+}
+
+/* A member that was primary and is again has not seen what was applied in between. */
+static void start_after_a_feed(struct kunit *test)
+{
+	struct harp_replica *r = deposed(test);
+	struct netlink_ext_ack extack = { };
+	u32 generation = r->generation;
+	struct harp_sec_view v;
+
+	KUNIT_ASSERT_EQ(test, feed(r, 4), 0);
+	append_view(test, r, SERVING);
+	tell(r, 5, 5);
+	r->ap = 5;
+	r->links->woken = 5;
+	v = view_of(12, 5, SERVING);
+	KUNIT_ASSERT_EQ(test, harp_view_start(r, &v, sizeof(v), 5, &extack), 0);
+	KUNIT_EXPECT_EQ(test, r->generation, generation + 1);
+	KUNIT_EXPECT_EQ(test, pos_of(r).formed, 12ULL);
+	KUNIT_EXPECT_EQ(test, pos_of(r).wm, 6ULL);
+	KUNIT_EXPECT_TRUE(test, pos_of(r).complete);
+	KUNIT_EXPECT_TRUE(test, r->links->intact);
+	/* Primary before and after, and nothing in between: what it has cached holds. */
+	harp_leave(r);
+	v = view_of(16, 6, 12);
+	KUNIT_ASSERT_EQ(test, harp_view_start(r, &v, sizeof(v), 6, &extack), 0);
+	KUNIT_EXPECT_EQ(test, r->generation, generation + 1);
+}
+
+static struct kunit_case feed_cases[] = {
+	KUNIT_CASE_PARAM(feed_refuses, bad_feed_gen_params),
+	KUNIT_CASE(refused_feed_ends_none),
+	KUNIT_CASE(feed_wants_nobody_parked),
+	KUNIT_CASE(feed_refuses_records),
+	KUNIT_CASE(feed_leaves_the_old_log_whole),
+	KUNIT_CASE(feed_says_so_before_it_cuts),
+	KUNIT_CASE(feed_discards_for_room),
+	KUNIT_CASE(feed_fills_a_fresh_log),
+	KUNIT_CASE(feed_starts_the_log_again_after_lb),
+	KUNIT_CASE(feed_applies_what_was_told),
+	KUNIT_CASE(feed_redoes),
+	KUNIT_CASE(feed_redo_waits_for_room),
+	KUNIT_CASE_PARAM(feed_ends_at, feed_end_gen_params),
+	KUNIT_CASE(start_after_a_feed),
+	{}
+};
+
+static struct kunit_suite feed_suite = {
+	.name = "harp_feed",
+	.exit = replica_exit,
+	.test_cases = feed_cases,
+};
+
+kunit_test_suite(feed_suite);
