@@ -6,7 +6,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import re
 import sys
 import threading
 import time
@@ -324,17 +323,12 @@ class Reclaim:
     def __enter__(self) -> Reclaim:
         Path("/proc/sys/vm/drop_caches").write_text("1")
         self.old = self.KNOB.read_text()
+        free = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
         # kswapd begins a quarter above it and goes on up to a half, which it cannot reach;
-        # who asks for memory need not wait.
-        self.want = str(self.free() * 79 // 100)
-        self.KNOB.write_text(self.want)
+        # who asks for memory need not wait. It gives up in the end, for good: a kernel can
+        # do this once (see run).
+        self.KNOB.write_text(str(int(free["MemFree"].split()[0]) * 79 // 100))
         return self
-
-    @staticmethod
-    def free() -> int:
-        """KiB"""
-        said = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
-        return int(said["MemFree"].split()[0])
 
     def until(self, good: Callable[[], bool], timeout: float = 60) -> None:
         end = time.monotonic() + timeout
@@ -344,12 +338,6 @@ class Reclaim:
             with open(disks()[2], "rb") as disk:
                 for _ in range(64):
                     disk.read(1 << 20)
-                # A kswapd that found nothing sixteen times sleeps until somebody who asks for
-                # memory has found some himself: there is what was just read.
-                if not re.search(r"node_unreclaimable: +0", Path("/proc/zoneinfo").read_text()):
-                    self.KNOB.write_text(str(self.free() + 8 * 1024))
-                    disk.read(1 << 20)
-                    self.KNOB.write_text(self.want)
 
     def __exit__(self, *_: object) -> None:
         self.KNOB.write_text(self.old)
