@@ -8,8 +8,8 @@
 #include <net/net_namespace.h>
 #include "dataplane.h"
 #include "log_priv.h"
+#include "test_view.h"
 
-#define LINEAGE		5
 #define FORMED		4	/* the view this member was in */
 #define SERVING		9	/* the one that serves without it */
 #define FEEDER		2
@@ -60,26 +60,6 @@ static void replica_exit(struct kunit *test)
 		made->log = NULL;
 	harp_replica_put(made);
 	made = NULL;
-}
-
-static struct harp_sec_view view_of(u64 view, u64 s, u64 view_of_s)
-{
-	return (struct harp_sec_view) {
-		.sec = {
-			.type = cpu_to_le16(HARP_SEC_VIEW),
-			.len = cpu_to_le32(sizeof(struct harp_sec_view)),
-		},
-		.view = cpu_to_le64(view),
-		.lineage = cpu_to_le64(LINEAGE),
-		.primary_inc = cpu_to_le64(70),
-		.backup_inc = cpu_to_le64(71),
-		.s = cpu_to_le64(s),
-		.view_of_s = cpu_to_le64(view_of_s),
-		.epoch = cpu_to_le32(3),
-		.primary = 0,
-		.backup = 1,
-		.promise_ms = cpu_to_le32(1000),
-	};
 }
 
 static int append(struct harp_replica *r, struct harp_builder *b, u64 view)

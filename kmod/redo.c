@@ -161,11 +161,6 @@ static int harp_redo_note_dying(struct harp_replica *r, const struct harp_rec *r
 	return err;
 }
 
-static int harp_redo_rows_step(struct harp_replica *r, const void *unused)
-{
-	return harp_rows_flush(harp_lower(r), HARP_NODES_DIRTY_MAX / 2);
-}
-
 /* All records to redo once; a directory may be found by a name in a later record only. */
 static int harp_redo_pass(struct harp_replica *r, u64 to, bool first, bool *again)
 {
@@ -188,7 +183,7 @@ static int harp_redo_pass(struct harp_replica *r, u64 to, bool first, bool *agai
 		if (!err)
 			err = harp_redo_look(r, &rec, &missing, &news);
 		if (!err && READ_ONCE(lw->nodes.nr_dirty) > HARP_NODES_DIRTY_MAX)
-			err = harp_redo_rows_step(r, NULL);
+			err = harp_rows_flush(lw, HARP_NODES_DIRTY_MAX / 2);
 		cond_resched();
 	}
 	*again = missing && news;

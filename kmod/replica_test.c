@@ -8,6 +8,7 @@
 #include <net/net_namespace.h>
 #include "dataplane.h"
 #include "node.h"
+#include "test_view.h"
 
 static struct harp_replica *made[2];
 
@@ -16,7 +17,7 @@ static struct harp_replica *replica(struct kunit *test, u8 member)
 	struct harp_replica_params p = {
 		.group = "kunit-views",
 		.member = member,
-		.lineage = 5,
+		.lineage = LINEAGE,
 		.epoch = 3,
 		.inc = 70 + member,
 		.region = { .kind = HARP_REGION_MEM, .size = HARP_REGION_MIN },
@@ -27,7 +28,7 @@ static struct harp_replica *replica(struct kunit *test, u8 member)
 
 	KUNIT_ASSERT_NOT_NULL(test, r);
 	made[member] = r;
-	r->log = harp_log_open(&p.region, &r->uuid, member, 5, 3, p.inc, &r->found);
+	r->log = harp_log_open(&p.region, &r->uuid, member, LINEAGE, 3, p.inc, &r->found);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(r->log));
 	mutex_lock(harp_log_mutex(r->log));
 	err = harp_log_format(r->log, 1, 0, 0, 0, true);
@@ -49,26 +50,6 @@ static void replica_exit(struct kunit *test)
 		harp_replica_put(made[i]);
 		made[i] = NULL;
 	}
-}
-
-static struct harp_sec_view view_of(u64 view, u64 s, u64 view_of_s)
-{
-	return (struct harp_sec_view) {
-		.sec = {
-			.type = cpu_to_le16(HARP_SEC_VIEW),
-			.len = cpu_to_le32(sizeof(struct harp_sec_view)),
-		},
-		.view = cpu_to_le64(view),
-		.lineage = cpu_to_le64(5),
-		.primary_inc = cpu_to_le64(70),
-		.backup_inc = cpu_to_le64(71),
-		.s = cpu_to_le64(s),
-		.view_of_s = cpu_to_le64(view_of_s),
-		.epoch = cpu_to_le32(3),
-		.primary = 0,
-		.backup = 1,
-		.promise_ms = cpu_to_le32(1000),
-	};
 }
 
 static int start(struct harp_replica *r, const struct harp_sec_view *v, u64 match)
