@@ -210,6 +210,8 @@ struct batch {
     uint64_t views = 0;
     uint64_t takeovers = 0;
     uint64_t cuts = 0;
+    uint64_t fed = 0;
+    uint64_t returns = 0;
     uint64_t events = 0;
 };
 
@@ -222,6 +224,8 @@ batch run_batch(uint64_t first, uint64_t runs, broken_rule broken, bias lean) {
         out.views += s.w().views();
         out.takeovers += s.w().takeovers();
         out.cuts += s.w().cuts();
+        out.fed += s.w().fed();
+        out.returns += s.w().returns();
         out.events += s.w().events();
         if (!s.w().violation().empty()) {
             out.violation = s.w().violation();
@@ -239,13 +243,16 @@ TEST(vsr_random, random_schedules_break_no_invariant) {
     EXPECT_EQ(b.violation, "");
     EXPECT_EQ(b.runs, runs);
     RecordProperty("views", std::to_string(b.views));
-    fmt::print("{} schedules, {} events, {} views, {} fences under a live lease, {} truncations\n",
-               b.runs, b.events, b.views, b.takeovers, b.cuts);
+    fmt::print("{} schedules, {} events, {} views, {} fences under a live lease, {} truncations, "
+               "{} records fed, {} returns\n",
+               b.runs, b.events, b.views, b.takeovers, b.cuts, b.fed, b.returns);
     if (!alone) {
         /* Coverage: schedules that never get anywhere prove nothing. */
         EXPECT_GT(b.views, runs * 3 / 2);
         EXPECT_GT(b.takeovers, runs / 40);
         EXPECT_GT(b.cuts, runs / 50);
+        EXPECT_GT(b.fed, runs / 50);
+        EXPECT_GT(b.returns, runs / 50);
     }
 }
 
@@ -318,6 +325,7 @@ INSTANTIATE_TEST_SUITE_P(
                 mutant{"no_watermark", broken_rule::no_watermark, bias::soft, 3000},
                 mutant{"started_before_disk", broken_rule::started_before_disk, bias::any, 3000},
                 mutant{"promise_ignored", broken_rule::promise_ignored, bias::partition, 3000},
+                mutant{"feed_uncommitted", broken_rule::feed_uncommitted, bias::soft, 3000},
                 mutant{"lease_from_receipt", broken_rule::lease_from_receipt, bias::partition,
                        2000},
                 mutant{"witness_tail_after_boot", broken_rule::witness_tail_after_boot,

@@ -64,6 +64,8 @@ inline timings quick_timings() {
     t.status_interval = 250ms;
     t.give_up_adopt = 3s;
     t.start_limit = 900ms;
+    t.stable = 500ms;
+    t.return_limit = 400ms;
     return t;
 }
 
@@ -174,6 +176,8 @@ public:
         time_point_t tick_at{};
         unsigned ticks_in_a_row = 0; /* each within 1 ms of the one before */
         std::optional<time_point_t> fetching;
+        std::optional<feed_wanted> feed;
+        uint64_t feed_no = 0; /* of the wish */
         std::vector<std::string> notes;
         std::set<uint64_t> entered; /* views, this life */
     };
@@ -209,6 +213,7 @@ public:
         }
         n.entered.clear();
         n.fetching.reset();
+        n.feed.reset();
         start_harpd(s);
         poll(s, n.life);
         link_timer(s, n.life);
@@ -404,6 +409,8 @@ public:
     uint64_t takeovers() const { return takeovers_; }
     uint64_t cuts() const { return cuts_; }
     uint64_t leaves() const { return leaves_; }
+    uint64_t fed() const { return fed_; }
+    uint64_t returns() const { return returns_; }
     uint64_t views() const { return records_.size(); }
 
 private:
@@ -517,11 +524,16 @@ private:
                       k.link = k.link == ended ? std::nullopt : k.link;
                   }));
         }
+        if (out.feed) {
+            n.feed = *out.feed;
+            feed_step(s, n.life, ++n.feed_no);
+        }
         for (auto &c : out.service) {
             serve(n, c);
         }
         for (auto &line : out.notes) {
             n.notes.push_back(line.text);
+            returns_ += line.text.find(" comes back (") != std::string::npos ? 1 : 0;
             say(n, line.text);
         }
         time_point_t due = n.brain->next_deadline();
@@ -769,6 +781,86 @@ private:
         });
     }
 
+    /* ---- being fed (C1) ---- */
+
+    void feed_step(slot_t s, uint64_t life, uint64_t no) {
+        node &n = at(s);
+        if (!n.up || n.life != life || n.feed_no != no || !n.feed) {
+            return;
+        }
+        if (n.brain) {
+            ask_feeder(n, *n.feed);
+        }
+        after(some(20ms, 60ms), s, [this, s, life, no] { feed_step(s, life, no); });
+    }
+    /* harpd asks for the outline each time, and fetches what is committed by then. */
+    void ask_feeder(node &n, const feed_wanted &want) {
+        transmit(n.slot, want.from, [this, me = n.slot, want] {
+            node &source = at(want.from);
+            if (!source.up || source.replica->report(local(source)).view != want.view) {
+                return;
+            }
+            const index_t cp = cfg_.broken == broken_rule::feed_uncommitted
+                                       ? source.replica->log().top
+                                       : source.replica->cp();
+            index_t ap;
+            for (node &p : nodes_) {
+                if (p.up && p.replica->current_role() == role::primary &&
+                    p.replica->view().view == want.view) {
+                    ap = p.replica->ap();
+                }
+            }
+            auto records = source.store.entries;
+            transmit(want.from, me, [this, me, want, cp, ap, log = source.replica->log(), records] {
+                node &k = at(me);
+                if (k.up && k.feed == want) {
+                    take_feed(k, want.view, log, cp, ap, records);
+                }
+            });
+        });
+    }
+    void take_feed(node &n, view_t view, const log_summary &theirs, index_t cp, index_t ap,
+                   const std::map<uint64_t, entry> &records) {
+        auto r = n.replica->report(local(n));
+        if (r.fed != view) {
+            auto match = match_point(r.log, theirs, std::min(cp, theirs.top));
+            if (r.log.top < r.lb && r.lb == r.ap && view_at(theirs, r.lb)) {
+                match = position{r.lb, *view_at(theirs, r.lb)};
+            }
+            if (!match || !n.replica->feed(view, *match)) {
+                return;
+            }
+            say(n, fmt::format("is fed view {} after {}", view.value(), match->index.value()));
+        }
+        const auto &log = n.replica->log();
+        position prev{log.top, view_at(log, log.top).value_or(log.anchor_view)};
+        const index_t last = std::min(cp, theirs.top);
+        std::vector<std::pair<index_t, entry>> data;
+        for (index_t i = prev.index + 1; i <= last && records.contains(i.value()); ++i) {
+            data.emplace_back(i, records.at(i.value()));
+        }
+        std::vector<view_start> starts;
+        for (const auto &[i, e] : data) {
+            if (starts.empty() || starts.back().view != e.view) {
+                starts.push_back({e.view, i});
+            }
+        }
+        auto got = n.replica->accept_feed(view, prev, data.empty() ? prev.index : data.back().first,
+                                          starts, cp, ap);
+        if (!got) {
+            return;
+        }
+        for (const auto &[i, e] : data) {
+            auto it = committed_.find(i.value());
+            if (it == committed_.end() ? i > committed_top() : it->second != e.view) {
+                broke(fmt::format("{} is fed record {} of view {}, which is not committed",
+                                  n.disk.members[n.slot.value()].name, i.value(), e.view.value()));
+            }
+        }
+        fed_ += data.size();
+        store_later(n, data, got->first, got->last);
+    }
+
     /* ---- invariants ---- */
 
     bool answers(node &n) {
@@ -918,6 +1010,8 @@ private:
     uint64_t takeovers_ = 0;
     uint64_t cuts_ = 0;
     uint64_t leaves_ = 0; /* heard by the partner */
+    uint64_t fed_ = 0;    /* records */
+    uint64_t returns_ = 0;
     uint64_t payload_ = 0;
     std::array<std::array<bool, member_count>, member_count> cut_{};
     std::array<std::array<time_point_t, member_count>, member_count> link_last_{};

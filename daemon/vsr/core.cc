@@ -224,6 +224,9 @@ void core::impl::set_phase(phase_t next) {
     phase_ = std::move(next);
     out_.status_changed = true;
     silent_ = partner_left_ = false;
+    if (!in<phase::outside>()) {
+        set_feed(std::nullopt);
+    }
 }
 
 void core::impl::become_failed(std::string why, std::string advice) {
@@ -296,6 +299,7 @@ void core::impl::step(const message &msg) {
     if (!p.heard || now_ - *p.heard > cfg_.times.detect) {
         /* Somebody is back: what failed for want of it may be tried soon. */
         next_try_ = std::min(next_try_, now_ + cfg_.times.wait + (own_wait() - wait_));
+        p.since = now_;
         out_.status_changed = true;
     }
     p.heard = now_;

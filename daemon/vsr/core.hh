@@ -46,6 +46,9 @@ struct timings {
     duration_t give_up_adopt = 30s; /* an adopt that long has failed */
     duration_t start_limit = 5s;    /* from START until the view must serve, fetching excepted */
     duration_t catch_up = 10s;      /* a switchover waits so long for a backup that lags */
+    duration_t stable = 5s;         /* T_stable: contact unbroken so long before a return */
+    duration_t stable_max = 600s;   /* doubled per exclusion in the last hour, up to this */
+    duration_t return_limit = 1s;   /* clients wait no longer than that for one who returns */
 };
 
 /* The compiled-in bound a new life holds for when it knows no Δ (rule S1). */
@@ -86,6 +89,17 @@ struct link_wanted {
 };
 
 /*
+ * C1: the history this member wants to be fed while it is in no view, and from whom. The
+ * owner finds out where the logs part, and tries again as long as it is wanted.
+ */
+struct feed_wanted {
+    slot_t from;
+    view_t view;
+
+    bool operator==(const feed_wanted &) const = default;
+};
+
+/*
  * What the group's service is to do. Serve: addresses up, ARP/NA, nfsd. Idempotent;
  * a primary that goes on in a new view is told again. Give up: design.rst, "A group's
  * service". Drain: before a switchover, answered by service_drained.
@@ -116,6 +130,8 @@ struct output {
     std::vector<kernel_command> kernel;
     /* Set when the wish changed; empty inside: none. New before the commands, ended after. */
     std::optional<std::optional<link_wanted>> link;
+    /* Set when the wish changed; empty inside: none. */
+    std::optional<std::optional<feed_wanted>> feed;
     std::vector<service_command> service;
     /* How the switchover asked for has ended: the other serves, or why it does not. */
     std::optional<result<void>> switchover;
@@ -123,8 +139,8 @@ struct output {
     bool status_changed = false;
 
     bool empty() const noexcept {
-        return messages.empty() && !persist && kernel.empty() && !link && service.empty() &&
-               !switchover && notes.empty() && !status_changed;
+        return messages.empty() && !persist && kernel.empty() && !link && !feed &&
+               service.empty() && !switchover && notes.empty() && !status_changed;
     }
 };
 
@@ -153,6 +169,7 @@ enum class member_state : uint8_t {
     starting,  /* incarnation to disk, attach */
     holding,   /* S1: waits until a promise of its earlier life has run out */
     outside,   /* in no view */
+    returning, /* and wants its place back: somebody serves (rule C1) */
     stays_out, /* restarted data member (rule C1, first version) */
     proposing,
     agreed,   /* bound to a coordinator */

@@ -103,6 +103,7 @@ void core::impl::on_service(const service_drained &done) {
     if (switchover_ && switchover_->at == switchover_op::step::draining &&
         switchover_->drain == done.token) {
         switchover_->at = switchover_op::step::at_rest;
+        switchover_->rested = now_;
     }
 }
 
@@ -121,26 +122,30 @@ void core::impl::watch_switchover() {
         end_switchover(fail(EBUSY, "another change of view came first"));
         return;
     }
-    const std::string waits = o.at == step::draining ? "the service does not come to rest"
-                                                     : not_ready(o.to);
+    std::string waits = o.at == step::draining ? "the service does not come to rest"
+                                               : not_ready(o.to);
+    if (waits.empty() && o.at == step::at_rest && o.returns && !at_rest_with(o.to)) {
+        waits = fmt::format("{} lacks the last records", who(o.to).name);
+    }
     if (!waits.empty()) {
         if (now_ >= *o.until) {
             end_switchover(
                     fail(ETIMEDOUT,
                          fmt::format("{}, and was waited for ({}); {} serves on", waits,
                                      seconds_of(o.at == step::catching_up ? cfg_.times.catch_up
+                                                : o.returns               ? cfg_.times.return_limit
                                                                           : cfg_.times.start_limit),
                                      me().name)));
         }
     } else if (o.at == step::catching_up) {
         o.at = step::draining;
         o.drain = token_t(++last_token_);
-        o.until = now_ + cfg_.times.start_limit;
+        o.until = now_ + (o.returns ? cfg_.times.return_limit : cfg_.times.start_limit);
         out_.service.emplace_back(service_drain{o.drain});
     } else {
         o.at = step::changing;
         o.until.reset();
-        if (!propose(true, o.to)) {
+        if (!propose(true, {o.to, o.returns ? std::optional(o.to) : std::nullopt})) {
             end_switchover(fail(EBUSY, "another change of view is under way"));
         }
     }
@@ -185,7 +190,11 @@ void core::impl::end_switchover(result<void> how) {
     switchover_.reset();
     if (!how) {
         last_failure_ = how.error().text;
-        note_line(note::level::warning, "no switchover: " + how.error().text);
+        note_line(note::level::warning,
+                  (o.returns ? "no return: " : "no switchover: ") + how.error().text);
+        if (o.returns) {
+            excluded(o.to);
+        }
         const auto *p = std::get_if<phase::primary>(&phase_);
         if (p && p->serving && o.at != switchover_op::step::catching_up) {
             out_.service.emplace_back(service_serve{p->record.view}); /* it was drained */
@@ -196,7 +205,9 @@ void core::impl::end_switchover(result<void> how) {
             leave_now();
         }
     }
-    out_.switchover = std::move(how);
+    if (!o.returns) {
+        out_.switchover = std::move(how);
+    }
     out_.status_changed = true;
 }
 

@@ -10,6 +10,12 @@
 
 namespace harp::vsr {
 
+/* What a voluntary change is for. */
+struct wish {
+    std::optional<slot_t> primary; /* who is to be */
+    std::optional<slot_t> member;  /* who is to be in the view: waited for a little */
+};
+
 namespace phase {
 
 /* S1: incarnation to disk, then attach. Says nothing. */
@@ -25,7 +31,7 @@ struct outside {};
 struct proposing {
     view_t view;
     bool voluntary = false;
-    std::optional<slot_t> prefer;
+    wish who;
     bool written = false; /* agreed is on disk: may speak */
     time_point_t deadline;
     time_point_t next_send;
@@ -118,6 +124,10 @@ public:
         std::optional<time_point_t> until; /* of this step; changing ends by itself */
         token_t drain;
         std::string passed_over; /* V5's reasons */
+        /* To one who is in no view yet, and was asked for by itself (V1, C1). */
+        bool returns = false;
+        time_point_t rested;    /* when the service came to rest */
+        bool rest_told = false; /* and where the log ended then */
     };
     std::optional<switchover_op> switchover_;
 
@@ -127,13 +137,14 @@ private:
         status_beat status;
         view_t formed;
         bool told_old = false;
+        time_point_t since; /* contact is unbroken */
     };
     struct fence_op {
         token_t token;
         view_t view;
         slot_t by;
         bool voluntary = false;
-        std::optional<slot_t> prefer;
+        wish who;
         time_point_t asked;
     };
     struct command_op {
@@ -196,7 +207,7 @@ private:
     bool can_hope() const;
     duration_t own_wait() const;
     /* False: nothing was proposed. */
-    bool propose(bool voluntary, std::optional<slot_t> prefer);
+    bool propose(bool voluntary, wish who);
     void own_fence_done(const fence_op &op, const command_done &done);
     void collect();
     void try_decide(bool last_chance);
@@ -207,13 +218,16 @@ private:
     void tick_proposing();
     void tick_outside();
     void tick_starts();
-    std::optional<slot_t> live_primary() const; /* another one, by fresh word of somebody */
+    struct served_view {
+        slot_t primary;
+        view_t view;
+    };
+    std::optional<served_view> live_primary() const; /* another one, by fresh word of somebody */
 
     /* core_view.cc: V3, V6, V8 */
     void hear(const message_header &h, const struct propose &p);
     void hear(const message_header &h, const start &s);
     void hear(const message_header &h, const started &s);
-    void hear(const message_header &h, const struct request &r);
     void hear(const message_header &h, const status_beat &s);
     void hear(const message_header &, const fetch &) {}   /* bulk data is the owner's */
     void hear(const message_header &, const records &) {} /* business, not the core's */
@@ -254,6 +268,20 @@ private:
     void end_switchover(result<void> how);
     void leave_now();
 
+    /* core_return.cc: C1, and V1's REQUEST */
+    bool may_return() const;
+    feed_wanted feeder_of(const served_view &serving) const;
+    std::optional<uint64_t> behind(const served_view &serving) const;
+    void set_feed(std::optional<feed_wanted> wanted);
+    void follow(const served_view &serving);
+    void fed();
+    std::string return_headline() const;
+    void hear(const message_header &h, const struct request &r);
+    void excluded(slot_t slot);
+    duration_t stable_for(slot_t slot) const;
+    void begin_return(slot_t slot);
+    bool at_rest_with(slot_t to);
+
     /* core_status.cc */
     void beat(std::optional<slot_t> only = std::nullopt, bool answer = false);
     bool fresh(slot_t slot, time_point_t now) const;
@@ -283,6 +311,16 @@ private:
     bool partner_left_ = false; /* of this view, so its kernel told ours */
     std::optional<slot_t> avoid_backup_;
     std::optional<std::optional<link_wanted>> link_;
+    std::optional<feed_wanted> feed_;
+    time_point_t next_request_;
+    index_t told_top_; /* the log's, when the primary was told last that it is whole */
+    struct {
+        time_point_t at;
+        uint64_t lag = 0;
+        double closing = 0; /* records a second */
+    } pace_;
+    /* Of the last hour, of the data members: when they were left out of a view. */
+    std::array<std::vector<time_point_t>, member_count> exclusions_;
     bool service_on_ = false;
     std::string last_failure_;
     std::string left_why_; /* this member's replica left the last view by itself */

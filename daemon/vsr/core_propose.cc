@@ -33,7 +33,7 @@ duration_t core::impl::own_wait() const {
 }
 
 /* V2: a number above all that was agreed, formed or NACKed; then the object first. */
-bool core::impl::propose(bool voluntary, std::optional<slot_t> prefer) {
+bool core::impl::propose(bool voluntary, wish whom) {
     /* V7: bound, until the view it agreed to has come to be, or T_win is over. */
     bool bound = bound_to_ && *bound_to_ != cfg_.self && now_ < bound_until_ && !current_record();
     if (fence_ || !may_propose() || bound) {
@@ -45,7 +45,7 @@ bool core::impl::propose(bool voluntary, std::optional<slot_t> prefer) {
     view_t view(4 * round + slot);
     ++counts_.proposals;
     token_t token = ask_kernel(cmd_fence{view, cfg_.self});
-    fence_ = fence_op{token, view, cfg_.self, voluntary, prefer, now_};
+    fence_ = fence_op{token, view, cfg_.self, voluntary, whom, now_};
     return true;
 }
 
@@ -62,7 +62,7 @@ void core::impl::own_fence_done(const fence_op &op, const command_done &done) {
     phase::proposing p;
     p.view = op.view;
     p.voluntary = op.voluntary;
-    p.prefer = op.prefer;
+    p.who = op.who;
     command_.reset();
     set_link(std::nullopt);
     set_phase(std::move(p));
@@ -79,7 +79,7 @@ void core::impl::collect() {
     bound_until_ = p.deadline;
     p.next_send = now_ + cfg_.times.retry;
     p.votes.push_back({cfg_.self, disk_.inc, make_agree(report_)});
-    send_others(p.view, vsr::propose{p.voluntary, p.prefer});
+    send_others(p.view, vsr::propose{p.voluntary, p.who.primary});
 }
 
 void core::impl::hear(const message_header &h, const agree &a) {
@@ -105,8 +105,13 @@ void core::impl::hear(const message_header &h, const agree &a) {
          * Without the one that is to serve, a switchover would leave it outside for good;
          * it was alive when the service was drained, and may have a slow disk.
          */
-        bool preferred_lacks = p.prefer && h.sender != *p.prefer && cfg_.self != *p.prefer;
-        p.third_until = preferred_lacks ? p.deadline : now_ + cfg_.times.third;
+        auto lacks = [&](std::optional<slot_t> s) {
+            return s && h.sender != *s && cfg_.self != *s;
+        };
+        /* Who returns was alive a moment ago as well, but clients wait for it. */
+        p.third_until = lacks(p.who.member)    ? now_ + cfg_.times.return_limit
+                        : lacks(p.who.primary) ? p.deadline
+                                               : now_ + cfg_.times.third;
     }
     if (p.votes.size() == member_count) {
         try_decide(false);
@@ -160,7 +165,7 @@ void core::impl::tick_proposing() {
             bool voted = std::any_of(p.votes.begin(), p.votes.end(),
                                      [&](const vote &v) { return v.member == m.slot; });
             if (!voted && !p.refused[m.slot.value()]) {
-                send(m.slot, p.view, vsr::propose{p.voluntary, p.prefer});
+                send(m.slot, p.view, vsr::propose{p.voluntary, p.who.primary});
             }
         }
     }
@@ -175,7 +180,7 @@ void core::impl::try_decide(bool last_chance) {
     in.epoch = disk_.epoch;
     in.lineage = disk_.lineage;
     in.promise = cfg_.times.promise;
-    in.prefer = p.prefer;
+    in.prefer = p.who.primary;
     in.avoid_backup = avoid_backup_;
     in.lag_limit = cfg_.lag_limit;
     in.space_min = cfg_.space_min;
@@ -253,15 +258,13 @@ void core::impl::proposal_failed(std::string why) {
     set_phase(phase::outside{});
 }
 
-std::optional<slot_t> core::impl::live_primary() const {
-    std::optional<slot_t> best;
-    view_t view;
+std::optional<core::impl::served_view> core::impl::live_primary() const {
+    std::optional<served_view> best;
     for (const auto &m : cfg_.members) {
         const auto &p = peers_[m.slot.value()];
         if (m.slot != cfg_.self && fresh(m.slot, now_) && p.status.live_primary &&
-            *p.status.live_primary != cfg_.self && p.status.live_view > view) {
-            best = p.status.live_primary;
-            view = p.status.live_view;
+            *p.status.live_primary != cfg_.self && (!best || p.status.live_view > best->view)) {
+            best = served_view{*p.status.live_primary, p.status.live_view};
         }
     }
     return best;
@@ -269,15 +272,17 @@ std::optional<slot_t> core::impl::live_primary() const {
 
 /* V1: in no view, and nobody answered STATUS with a live primary. */
 void core::impl::tick_outside() {
-    if (auto live = live_primary()) {
-        give_up_service(fmt::format("{} serves", who(*live).name));
-        /* A returner. When that primary goes silent, T counts from then. */
+    if (auto serving = live_primary()) {
+        give_up_service(fmt::format("{} serves", who(serving->primary).name));
+        /* When that primary goes silent, T counts from then. */
         next_try_ = now_ + own_wait();
+        follow(*serving);
         return;
     }
+    set_feed(std::nullopt);
     if (now_ >= next_try_ && can_hope()) {
         next_try_ = now_ + own_wait();
-        propose(false, std::nullopt);
+        propose(false, {});
     }
 }
 

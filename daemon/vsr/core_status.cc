@@ -16,6 +16,8 @@ std::string_view to_string(member_state state) {
         return "holding";
     case member_state::outside:
         return "outside";
+    case member_state::returning:
+        return "returning";
     case member_state::stays_out:
         return "stays out";
     case member_state::proposing:
@@ -51,7 +53,9 @@ member_state core::impl::state() const {
     case 1:
         return member_state::holding;
     case 2:
-        return stays_out() ? member_state::stays_out : member_state::outside;
+        return stays_out() ? member_state::stays_out
+               : feed_     ? member_state::returning
+                           : member_state::outside;
     case 3:
         return member_state::proposing;
     case 4:
@@ -132,10 +136,12 @@ std::string core::impl::headline(time_point_t now) const {
     case member_state::stays_out:
         return fmt::format("restarted, and stays out of the group: its log of view {} is {}",
                            disk_.formed.value(), report_.intact ? "whole" : "not whole");
+    case member_state::returning:
+        return return_headline();
     case member_state::outside:
         if (!me().is_data()) {
             auto live = live_primary();
-            return live ? fmt::format("stands by: {} serves", who(*live).name)
+            return live ? fmt::format("stands by: {} serves", who(live->primary).name)
                         : "stands by: nobody serves";
         }
         return !left_why_.empty() ? "in no view: " + left_why_
@@ -180,7 +186,7 @@ std::string core::impl::outside_reason(time_point_t now) const {
         if (!me().is_data()) {
             return {}; /* it has no other place while both data members are in the view */
         }
-        std::string text = fmt::format("{} serves without this member", who(*live).name);
+        std::string text = fmt::format("{} serves without this member", who(live->primary).name);
         if (!left_why_.empty()) {
             return left_why_ + "; " + text;
         }
@@ -222,13 +228,8 @@ void core::impl::tell_view(status_report &out, time_point_t now) const {
     if (!live) {
         return;
     }
-    for (const auto &m : cfg_.members) {
-        const auto &p = peers_[m.slot.value()];
-        if (m.slot != cfg_.self && fresh(m.slot, now) && p.status.live_primary == live) {
-            out.view = std::max(out.view, p.status.live_view);
-        }
-    }
-    out.primary = live;
+    out.view = std::max(out.view, live->view);
+    out.primary = live->primary;
     for (const auto &m : cfg_.members) {
         const auto &p = peers_[m.slot.value()];
         if (m.slot != cfg_.self && fresh(m.slot, now) && p.formed == out.view &&

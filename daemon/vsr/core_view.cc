@@ -73,7 +73,7 @@ void core::impl::hear(const message_header &h, const struct propose &) {
         return;
     }
     token_t token = ask_kernel(cmd_fence{h.view, h.sender});
-    fence_ = fence_op{token, h.view, h.sender, false, std::nullopt, now_};
+    fence_ = fence_op{token, h.view, h.sender, false, {}, now_};
 }
 
 void core::impl::other_fence_done(const fence_op &op, const command_done &done) {
@@ -392,7 +392,7 @@ void core::impl::tick_primary() {
                 avoid_backup_ = p.record.backup.slot;
             }
             next_try_ = now_ + own_wait();
-            propose(false, std::nullopt);
+            propose(false, {});
         }
     } else if (silent_) {
         partner_lost(partner_left_ ? "its backup has left the view" : "its backup is silent");
@@ -430,7 +430,10 @@ void core::impl::partner_lost(const std::string &why) {
         return;
     }
     next_try_ = now_ + cfg_.times.retry;
-    propose(false, std::nullopt);
+    if (propose(false, {})) {
+        const view_record &r = *current_record();
+        excluded(r.primary.slot == cfg_.self ? r.backup.slot : r.primary.slot);
+    }
 }
 
 /* ---- facts ---- */
@@ -455,6 +458,7 @@ void core::impl::on_fact(const watermarks &fact) {
     }
     const view_record *r = current_record();
     if (!r) {
+        fed();
         return;
     }
     if (fact.report.fence > r->view) {
@@ -615,12 +619,6 @@ void core::impl::give_up_service(const std::string &why) {
         service_on_ = false;
         out_.service.emplace_back(service_give_up{why});
     }
-}
-
-void core::impl::hear(const message_header &h, const struct request &r) {
-    note_line(note::level::info,
-              fmt::format("{} asks to come back ({}, {} records behind): not in this version",
-                          who(h.sender).name, r.reason, r.lag));
 }
 
 void core::impl::hear(const message_header &h, const status_beat &s) {

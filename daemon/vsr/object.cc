@@ -131,6 +131,7 @@ void object::run(time_point_t now, token_t token, const cmd_fence &cmd) {
         adopting_.reset();
     }
     fence_ = cmd.view;
+    fed_ = view_t();
     /* It proposes, so its own object is fenced: it serves no older view any more. */
     promise_until_ = std::min(promise_until_, now);
     lease_until_ = std::min(lease_until_, now);
@@ -215,6 +216,7 @@ void object::run(time_point_t now, token_t token, const cmd_adopt &cmd) {
         return refuse(now, token, refusal::failed, r.error().text);
     }
     fence_ = record.view;
+    fed_ = view_t();
     serving_ = false;
     accepted_ = log_;
     accepted_top_ = log_.top;
@@ -323,6 +325,7 @@ object_report object::report(time_point_t now) const {
     out.fence = fence_;
     out.current_role = current_role();
     out.view = active() ? view_.view : view_t();
+    out.fed = fed_;
     out.serving = serving();
     out.lease_held = active() && role_ == role::primary && lease_valid(now);
     out.promise_left = std::max(duration_t::zero(), promise_until_ - now);
@@ -429,6 +432,67 @@ result<accepted> object::accept_fill(time_point_t, slot_t from, position prev, i
     extend_by(accepted_, starts, last);
     accepted_top_ = std::max(accepted_top_, last);
     return accepted{first, last, std::nullopt};
+}
+
+/* As kmod/feed.c: the log of the last view stays what it was where nothing of it goes. */
+result<void> object::feed(view_t view, position match) {
+    if (active() || adopting_ || accepted_top_ != log_.top || view <= header_.formed) {
+        return fail(EBUSY, "in a view, or records are being written");
+    }
+    const bool restarts = match.index == lb_ && lb_ == ap_ && lb_ > log_.top;
+    if (!restarts && (view_at(log_, match.index) != match.view || match.index < ap_)) {
+        return fail(EINVAL, "would cut what is applied");
+    }
+    if (match.index != log_.top) {
+        intact_ = false;
+        header_.complete = false;
+        header_.wm = std::min(header_.wm, match.index);
+        if (auto r = store_header(); !r) {
+            return r;
+        }
+    }
+    if (restarts) {
+        log_ = {match.index + 1, match.view, match.index, {}};
+        if (auto r = store_.restart_at(log_.base, log_.anchor_view); !r) {
+            return r;
+        }
+    } else {
+        if (auto r = store_.cut_after(match.index); !r) {
+            return r;
+        }
+        log_ = cut_summary(log_, match.index);
+    }
+    accepted_ = log_;
+    accepted_top_ = log_.top;
+    fed_ = view;
+    return {};
+}
+
+result<accepted> object::accept_feed(view_t view, position prev, index_t last,
+                                     const std::vector<view_start> &starts, index_t cp,
+                                     index_t ap) {
+    if (!fed_ || view != fed_) {
+        return fail(ESTALE, "not fed this view");
+    }
+    link_records shape;
+    shape.view = view;
+    shape.prev = prev;
+    shape.last = last;
+    shape.starts = starts;
+    if (auto r = check_records(shape); !r) {
+        return r.error();
+    }
+    if (last > cp) {
+        return fail(EPROTO, "a record that is not committed, to a member in no view");
+    }
+    if (prev.index != accepted_top_ || view_at(accepted_, prev.index) != prev.view) {
+        return fail(EAGAIN, "records do not follow the log's top");
+    }
+    accepted out{accepted_top_ + 1, last, std::nullopt};
+    extend_by(accepted_, starts, last);
+    accepted_top_ = last;
+    ap_ = std::max(ap_, std::min({cp, ap, log_.top}));
+    return out;
 }
 
 std::optional<log_source> object::wants() const {

@@ -129,6 +129,15 @@ public:
     /* Records got by FETCH/RECS while adopting; same contract, no ACK. */
     result<accepted> accept_fill(time_point_t now, slot_t from, position prev, index_t last,
                                  const std::vector<view_start> &starts);
+    /*
+     * C1, a model of the kernel's FEED for tests: out of every view, take the committed
+     * records of @view after @match; what differs goes first, and complete with it. Ended
+     * by a fence and by adopting.
+     */
+    result<void> feed(view_t view, position match);
+    /* What of it is new to the log, to be written and then stored(). */
+    result<accepted> accept_feed(view_t view, position prev, index_t last,
+                                 const std::vector<view_start> &starts, index_t cp, index_t ap);
     /* What is to be fetched next, while adopting and not whole. */
     std::optional<log_source> wants() const;
     const start *adopting() const { return adopting_ ? &adopting_->what.what : nullptr; }
@@ -211,6 +220,7 @@ private:
     index_t accepted_top_; /* log_.top and what the owner is still writing */
     log_summary accepted_; /* log_ as it will be when that is done */
     std::optional<adoption> adopting_;
+    view_t fed_;
     std::optional<link_records> owed_; /* the last REC whose ACK waits for stored() */
 
     /* Promise, as backup. */

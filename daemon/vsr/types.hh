@@ -144,6 +144,7 @@ struct object_report {
     view_t fence;
     role current_role = role::none;
     view_t view; /* of the role; 0 with role none */
+    view_t fed;  /* whose history it is fed, being in none (C1); 0: not fed */
     bool serving = false;
     bool lease_held = false;
     duration_t promise_left{}; /* to the beneficiary: the primary of view */
@@ -190,6 +191,7 @@ enum class broken_rule : uint8_t {
     ack_of_old_incarnation,  /* N3: an ACK of an earlier life counts */
     witness_tail_after_boot, /* D2: W's tail counts though never fsynced */
     renew_to_deaf,           /* L2: promises to a primary that hears nothing */
+    feed_uncommitted,        /* C1: a member in no view is given what may yet be cut */
 };
 
 } // namespace harp::vsr
