@@ -51,6 +51,7 @@ vsr::config core_config(const disk_state &disk, const config::group_config &g) {
     c.members = disk.members;
     c.self = disk.self;
     c.times = timings_of(g);
+    c.allow_return = true;
     /* A full log would end the view that needs it at once. */
     c.space_min = g.members[disk.members.size() - 1].log_size / 16;
     return c;
@@ -72,7 +73,9 @@ group_member::~group_member() {
     disk_worker_.reset();
     fetch_worker_.reset();
     dialler_.reset();
+    catch_up_.reset();
     fetch_dialler_.reset();
+    outline_dialler_.reset();
     backend_.replica.reset();
     backend_.service.reset();
 }
@@ -140,6 +143,7 @@ result<void> group_member::begin() {
         link_found_ = found.view && backend_.replica->facts().link_up;
     }
     core_ = std::make_unique<vsr::core>(core_config(disk_, group_), disk_, found, boottime_now());
+    make_catch_up();
     const auto &me = group_.members[self_.value()];
     machine_ = me.is_data() ? knl::host_warnings(me.region) : std::vector<std::string>();
     for (const auto &list : {machine_, group_.unfit}) {
@@ -204,6 +208,7 @@ void group_member::carry_out() {
             } else if (const auto *drain = std::get_if<service_drain>(&s)) {
                 give_up("switchover", [this, token = drain->token] {
                     core_->on_service(boottime_now(), service_drained{token});
+                    backend_.replica->poll(); /* where the log ends now */
                     carry_out();
                 });
             }
@@ -232,17 +237,73 @@ void group_member::ask_replica(output &out) {
     if (out.link && *out.link) {
         set_link(*out.link);
     }
+    if (out.feed) {
+        catch_up_->follow(*out.feed);
+    }
     for (auto &k : out.kernel) {
-        const auto *adopt = std::get_if<cmd_adopt>(&k.body);
-        if (adopt != nullptr && adopt->what.record.primary.slot != self_) {
-            /* Parked operations may hold records that are to be cut (G3). */
-            give_up("another member is to be primary");
+        if (std::get_if<cmd_adopt>(&k.body) != nullptr) {
+            adopt(std::move(k));
+            continue;
+        }
+        if (adopting_ && std::get_if<cmd_serve>(&k.body) == nullptr) {
+            adopting_.reset(); /* fenced meanwhile: that view is not to be */
+            catch_up_->stop();
         }
         backend_.replica->execute(std::move(k));
     }
     if (out.link && !*out.link) {
         set_link(std::nullopt);
     }
+}
+
+/* V6. What a data member's log lacks is fetched first, so that its header names whole logs only. */
+void group_member::adopt(kernel_command command) {
+    const auto &cmd = std::get<cmd_adopt>(command.body);
+    const view_record &r = cmd.what.record;
+    if (r.primary.slot != self_) {
+        /* Parked operations may hold records that are to be cut (G3). */
+        give_up("another member is to be primary");
+    }
+    const index_t top = last_marks_ ? last_marks_->report.log.top : index_t();
+    if (!group_.members[self_.value()].is_data() || std::min(cmd.match.index, top) >= r.s) {
+        backend_.replica->execute(std::move(command));
+        return;
+    }
+    if (adopting_ && std::get<cmd_adopt>(adopting_->body).what.record == r) {
+        adopting_->token = command.token; /* asked again */
+        return;
+    }
+    adopting_ = std::move(command);
+    const auto &kept = std::get<cmd_adopt>(adopting_->body);
+    catch_up_->fill(kept.what, kept.match.index, [this](const result<void> &filled) {
+        kernel_command ready = std::move(*adopting_);
+        adopting_.reset();
+        if (!filled) {
+            command_done done;
+            done.token = ready.token;
+            done.why = refusal::retry;
+            done.text = filled.error().text;
+            on_kernel(done);
+            return;
+        }
+        auto &whole = std::get<cmd_adopt>(ready.body);
+        whole.match = {whole.what.record.s, whole.what.record.view_of_s};
+        backend_.replica->execute(std::move(ready));
+    });
+}
+
+void group_member::make_catch_up() {
+    cluster::catch_up_env e;
+    e.events = env_.events;
+    e.name = group_.name;
+    e.group = disk_.group;
+    e.lineage = disk_.lineage;
+    e.epoch = disk_.epoch;
+    e.self = self_;
+    e.replica = backend_.replica.get();
+    e.outline = [this](slot_t peer, auto done) { dial_outline(peer, std::move(done)); };
+    e.fetch = [this](const log_source &s, auto done) { dial_fetch(s, std::move(done)); };
+    catch_up_ = std::make_unique<cluster::catch_up>(std::move(e));
 }
 
 void group_member::arm() {
@@ -354,6 +415,7 @@ void group_member::on_kernel(const kernel_event &event) {
     }
     if (const auto *marks = std::get_if<watermarks>(&event)) {
         last_marks_ = *marks;
+        catch_up_->look(marks->report);
         backlog_.look(boottime_now(), backend_.replica->facts(), marks->report);
     }
     core_->on_kernel(boottime_now(), event);
@@ -419,6 +481,7 @@ void group_member::on_control(const message &msg, const cluster::endpoint &from)
         if (const auto *beat = std::get_if<status_beat>(&msg.body)) {
             p.beat = *beat;
             p.formed = h.view;
+            catch_up_->told(beat->cp, beat->serving ? beat->ap : index_t());
         }
     }
     core_->step(boottime_now(), msg);
@@ -491,6 +554,8 @@ void group_member::on_caller(cluster::caller who) {
     }
     if (who.hello.kind == cluster::greeting_kind::fetch) {
         serve_fetch(std::move(who));
+    } else if (who.hello.kind == cluster::greeting_kind::outline) {
+        tell_outline(who);
     } else {
         accept_link(std::move(who));
     }
@@ -546,6 +611,16 @@ void group_member::serve_fetch(cluster::caller who) {
     });
 }
 
+void group_member::tell_outline(const cluster::caller &who) {
+    if (!last_marks_) {
+        cluster::reply(who.socket, {EAGAIN, "the log is not known yet"});
+        return;
+    }
+    const object_report &r = last_marks_->report;
+    cluster::reply(who.socket, {0, cluster::encode(cluster::log_outline{core_->disk().inc, r.view,
+                                                                        tidy(r.log), r.cp, r.ap})});
+}
+
 void group_member::dial_fetch(const log_source &source,
                               std::function<void(result<unique_fd>)> done) {
     auto hello = greet(cluster::greeting_kind::fetch);
@@ -560,6 +635,16 @@ void group_member::dial_fetch(const log_source &source,
                 } else {
                     done(r.error());
                 }
+            });
+}
+
+void group_member::dial_outline(slot_t peer,
+                                std::function<void(result<cluster::log_outline>)> done) {
+    outline_dialler_ = std::make_unique<cluster::dialler>(
+            *env_.events, routes(peer), greet(cluster::greeting_kind::outline), "",
+            fetch_dial_limit, [this, done = std::move(done)](result<cluster::dialler::granted> r) {
+                outline_dialler_.reset();
+                done(r ? cluster::decode_outline(r->text) : r.error());
             });
 }
 

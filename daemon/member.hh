@@ -7,6 +7,7 @@
 #pragma once
 
 #include "backend.hh"
+#include "cluster/catch_up.hh"
 #include "cluster/channel.hh"
 #include "cluster/notice.hh"
 #include "cluster/state_file.hh"
@@ -90,6 +91,8 @@ private:
     result<void> start_result() const;
     void carry_out();
     void ask_replica(vsr::output &out);
+    void adopt(vsr::kernel_command command);
+    void make_catch_up();
     void send(const vsr::outgoing &out);
     void tell_clients();
     void persist(vsr::disk_write write);
@@ -98,7 +101,9 @@ private:
     void dial_link();
     void accept_link(cluster::caller who);
     void serve_fetch(cluster::caller who);
+    void tell_outline(const cluster::caller &who);
     void dial_fetch(const vsr::log_source &source, std::function<void(result<unique_fd>)> done);
+    void dial_outline(slot_t peer, std::function<void(result<cluster::log_outline>)> done);
     void serve(view_t view);
     void give_up(const std::string &reason, std::function<void()> then = {});
     void service_step(const service::step_report &step);
@@ -138,6 +143,9 @@ private:
     event_source service_timer_;
     std::unique_ptr<cluster::dialler> dialler_;
     std::unique_ptr<cluster::dialler> fetch_dialler_;
+    std::unique_ptr<cluster::dialler> outline_dialler_;
+    std::unique_ptr<cluster::catch_up> catch_up_;
+    std::optional<vsr::kernel_command> adopting_; /* waits for records (V6) */
 
     service_phase service_ = service_phase::off;
     view_t service_view_; /* the view it is to serve in */

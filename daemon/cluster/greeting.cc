@@ -71,7 +71,7 @@ result<greeting> decode_greeting(std::span<const uint8_t> in) {
     g.view = view_t(get<uint64_t>(in, 48));
     g.first = index_t(get<uint64_t>(in, 56));
     g.last = index_t(get<uint64_t>(in, 64));
-    if (in[5] < 1 || in[5] > 3 || g.sender.value() >= vsr::member_count) {
+    if (in[5] < 1 || in[5] > 4 || g.sender.value() >= vsr::member_count) {
         return fail(EBADMSG, "greeting of an unknown kind or sender");
     }
     if (g.body_bytes > admin_max || (g.kind != greeting_kind::admin && g.body_bytes != 0)) {

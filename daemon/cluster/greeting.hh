@@ -6,7 +6,7 @@
  *	offset	bytes
  *	0	4	magic "HARG"
  *	4	1	version
- *	5	1	kind: 1 LINK, 2 FETCH, 3 ADMIN
+ *	5	1	kind: 1 LINK, 2 FETCH, 3 ADMIN, 4 OUTLINE
  *	6	1	sender's slot
  *	7	1	0
  *	8	16	group
@@ -22,7 +22,7 @@
  *
  * The answer: magic "HARA", version, code (0: granted), 2 bytes 0, bytes of text, text.
  * After a granted LINK the stream is the kernels'; after a granted FETCH whole records
- * follow until the end of the stream.
+ * follow until the end of the stream. OUTLINE is answered with text alone (outline.hh).
  */
 #pragma once
 
@@ -35,7 +35,7 @@
 
 namespace harp::cluster {
 
-enum class greeting_kind : uint8_t { link = 1, fetch = 2, admin = 3 };
+enum class greeting_kind : uint8_t { link = 1, fetch = 2, admin = 3, outline = 4 };
 
 struct greeting {
     greeting_kind kind = greeting_kind::link;

@@ -92,6 +92,7 @@ object_report report_of(const attributes &a) {
     bool in_view = a.get(HARP_A_FENCE) <= a.get(HARP_A_VIEW);
     r.current_role = !in_view || role_number > 2 ? role::none : static_cast<role>(role_number);
     r.view = r.current_role == role::none ? view_t() : view_t(a.get(HARP_A_VIEW));
+    r.fed = view_t(a.get(HARP_A_FEED_VIEW));
     r.serving = a.get(HARP_A_SERVING) != 0;
     auto lease_left = static_cast<int32_t>(a.get(HARP_A_LEASE_LEFT_MS));
     r.lease_held = r.current_role == role::primary && lease_left > 0;
@@ -697,6 +698,28 @@ void kernel_replica::drop_link() {
     });
 }
 
+void kernel_replica::feed(feed_args args, unique_fd link, std::function<void(result<void>)> done) {
+    auto fd = std::make_shared<unique_fd>(std::move(link));
+    in_worker([args, fd, done = std::move(done)](io &w) {
+        auto req = w.make(HARP_CMD_FEED)
+                           .u64(HARP_A_VIEW, args.view.value())
+                           .u8(HARP_A_PEER, args.peer.value())
+                           .u64(HARP_A_PEER_INC, args.peer_inc.value())
+                           .u64(HARP_A_MATCH, args.match.value());
+        if (args.upto) {
+            req.u64(HARP_A_FEED_UPTO, args.upto->value());
+        }
+        auto r = w.call(std::move(req));
+        if (r) {
+            r = w.call(w.make(HARP_CMD_LINK_ADD)
+                               .u32(HARP_A_FD, static_cast<uint32_t>(fd->get()))
+                               .u8(HARP_A_PEER, args.peer.value()));
+        }
+        fd->reset(); /* the kernel has a reference of its own */
+        return [done, out = r ? result<void>() : result<void>(r.error())] { done(out); };
+    });
+}
+
 result<void> kernel_replica::release() {
     auto nl = genl::open();
     auto r = nl ? nl->call(request(HARP_CMD_RELEASE, config_.group, config_.self.value()))
@@ -729,7 +752,9 @@ void kernel_replica::on_event(const attributes &a) {
         break;
     case HARP_EVENT_LINK_UP:
         facts_.link_up = true;
-        hooks_.event(link_changed{link_peer_, link_view_, true, a.text});
+        if (entered_) { /* else it is fed */
+            hooks_.event(link_changed{link_peer_, link_view_, true, a.text});
+        }
         break;
     case HARP_EVENT_LEASE_LOST:
     case HARP_EVENT_LEASE_BACK:

@@ -47,6 +47,7 @@ public:
     void poll() override;
     void give_link(unique_fd socket, vsr::link_wanted which) override;
     void drop_link() override;
+    void feed(feed_args args, unique_fd link, std::function<void(result<void>)> done) override;
     replica_facts facts() const override;
     void destroy(std::function<void(result<void>)> done) override;
     /* G3; called by the service once the namespace's sockets are gone. Synchronous. */

@@ -12,6 +12,7 @@
 #include "vsr/core.hh"
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -41,6 +42,15 @@ struct replica_facts {
     std::vector<std::pair<std::string, uint64_t>> counters; /* by name, for --json */
 };
 
+/* What the kernel is to be fed, by whom, and after which record of its own (FEED). */
+struct feed_args {
+    slot_t peer;
+    incarnation_t peer_inc;
+    view_t view;
+    index_t match;
+    std::optional<index_t> upto; /* may be stored though they are not committed (V6) */
+};
+
 class replica {
 public:
     struct hooks {
@@ -61,6 +71,10 @@ public:
     /* A connected, greeted record link to @peer for @view. The replica owns it now. */
     virtual void give_link(unique_fd socket, vsr::link_wanted which) = 0;
     virtual void drop_link() = 0;
+    /* A data member's: it is fed over @link from now on. Others have no use for it. */
+    virtual void feed(feed_args, unique_fd, std::function<void(result<void>)> done) {
+        done(fail(EOPNOTSUPP, "this member is not fed"));
+    }
     virtual replica_facts facts() const = 0;
     /* The object ends, and the log in its region; for group delete. */
     virtual void destroy(std::function<void(result<void>)> done) = 0;

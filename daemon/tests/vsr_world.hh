@@ -823,10 +823,7 @@ private:
                    const std::map<uint64_t, entry> &records) {
         auto r = n.replica->report(local(n));
         if (r.fed != view) {
-            auto match = match_point(r.log, theirs, std::min(cp, theirs.top));
-            if (r.log.top < r.lb && r.lb == r.ap && view_at(theirs, r.lb)) {
-                match = position{r.lb, *view_at(theirs, r.lb)};
-            }
+            auto match = continue_point(r.log, r.lb, theirs, std::min(cp, theirs.top));
             if (!match || !n.replica->feed(view, *match)) {
                 return;
             }

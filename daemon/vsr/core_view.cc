@@ -201,7 +201,8 @@ void core::impl::ask_adopt() {
     const start &what = a.what;
     cmd_adopt cmd;
     cmd.what = what;
-    auto match = match_point(report_.log, what.reach, what.record.s);
+    auto match = me().is_data() ? continue_point(report_.log, report_.lb, what.reach, what.record.s)
+                                : match_point(report_.log, what.reach, what.record.s);
     if (match) {
         cmd.match = *match;
     }
@@ -212,12 +213,6 @@ void core::impl::ask_adopt() {
         cmd.keep_from = match && report_.intact ? report_.log.base : what.reach.base;
     }
     a.match = cmd.match;
-    /* A member that must be sent records needs the link before it has its role. */
-    if (cmd.match.index < what.record.s) {
-        const view_record &r = what.record;
-        bool first = r.primary.slot == cfg_.self;
-        set_link(link_wanted{first ? r.backup.slot : r.primary.slot, r.view, first});
-    }
     ask(std::move(cmd));
 }
 

@@ -191,21 +191,6 @@ struct choice {
     index_t kept(const agree &a) const {
         return std::max(a.lb, match(a).value_or(position()).index);
     }
-    index_t base_after(const agree &a) const {
-        auto matched = match(a);
-        return matched && matched->index >= a.lb ? a.log.base : a.lb + 1;
-    }
-
-    /*
-     * A data member is filled by its primary alone, on the record link: that the witness has
-     * what the primary discarded meanwhile is of no use to it (protocol.rst, V5).
-     */
-    std::string not_to_be_filled(const vote &backup, slot_t primary) const {
-        if (base_after(vote_of(in, primary)->what) <= kept(backup.what) + 1) {
-            return {};
-        }
-        return fmt::format("lacks records that {} has discarded", who(in, primary).name);
-    }
 
     bool eligible(const vote &v, bool as_primary) {
         const agree &a = v.what;
@@ -280,12 +265,9 @@ struct choice {
         bool witness_fits = witness && !how.both_data && has_room(*witness);
         bool data_fits = data && eligible(*data, false);
         if (data_fits) {
-            for (const auto &why :
-                 {ring_too_small(in, *data, primary), not_to_be_filled(*data, primary)}) {
-                if (!why.empty()) {
-                    refuse(*data, why);
-                    data_fits = false;
-                }
+            if (auto why = ring_too_small(in, *data, primary); !why.empty()) {
+                refuse(*data, why);
+                data_fits = false;
             }
         }
         if (data_fits && !(witness_fits && in.avoid_backup == data->member)) {

@@ -135,6 +135,15 @@ std::optional<position> match_point(const log_summary &a, const log_summary &b, 
     return std::nullopt;
 }
 
+std::optional<position> continue_point(const log_summary &own, index_t lb,
+                                       const log_summary &theirs, index_t limit) {
+    if (own.top > lb) {
+        return match_point(own, theirs, limit);
+    }
+    const auto view = lb <= limit ? view_at(theirs, lb) : std::nullopt;
+    return view ? std::optional(position{lb, *view}) : std::nullopt;
+}
+
 log_summary cut_summary(const log_summary &log, index_t top) {
     log_summary out = log;
     assert(top + 1 >= log.base);

@@ -30,6 +30,14 @@ std::optional<view_t> view_at(const log_summary &log, index_t at);
 /* Highest record in common, not above @limit. Nothing: the logs do not touch. */
 std::optional<position> match_point(const log_summary &a, const log_summary &b, index_t limit);
 
+/*
+ * Where @own, of a member whose disk has all up to @lb, can be continued from @theirs: the
+ * match point; or @lb, where the log holds nothing beyond, for what is on the disk was
+ * committed and is in every later history. Nothing: the records between are not to be had.
+ */
+std::optional<position> continue_point(const log_summary &own, index_t lb,
+                                       const log_summary &theirs, index_t limit);
+
 /* @log without what lies above @top; base and anchor stay. */
 log_summary cut_summary(const log_summary &log, index_t top);
 /* @log without what lies below @base (base - 1 <= log.top, base >= log.base). */

@@ -501,10 +501,6 @@ std::optional<log_source> object::wants() const {
     }
     const start &what = adopting_->what.what;
     index_t first = log_.top + 1;
-    if (!is_witness() && what.record.backup.slot == cfg_.self) {
-        /* The kernel's is sent them on the record link, which the primary alone has. */
-        return log_source{what.record.primary.slot, first, what.record.s};
-    }
     for (const auto &source : what.sources) {
         if (source.first <= first && first <= source.last && source.member != cfg_.self) {
             return log_source{source.member, first, std::min(source.last, what.record.s)};

@@ -25,24 +25,25 @@ def view_unchanged(group: Group, view: int, server: str = "a") -> None:
                         f"nothing had to change")
 
 
-def stays_out(group: Group, node: str, server: str, whole: bool = True) -> None:
-    """A member that restarted says that it stays out and who serves, and has
-    its log whole, for that memory outlived the kernel; or says that it has not.
-    Who serves says what that means."""
-    wait_for(f"{node} to stay out of the group (last said: "
-             f"{group.status(node)})",
-             lambda: group.status(node).get("state") == "stays out", 60, 1)
-    wait_for(f"{node} to say that {server} serves", lambda: f"{server} serves"
-             in group.status(node)["why_not_serving"], 30, 0.5)
+def comes_back(group: Group, node: str, other: str, kept_log: bool = True) -> int:
+    """A member that was away takes what it missed and has its place again: a
+    serves, b is its backup. Who comes back says so in the meantime, and starts
+    from its own log if that outlived the kernel. The view it serves in."""
+    wait_for(f"{node} to come back (last said: {group.status(node)})", lambda:
+             group.status(node).get("state") in ("returning", "adopting", "waiting",
+                                                 "serving", "backup"), 60, 0.2)
     said = group.status(node)
-    if said["state"] != "stays out" or said["serving"]:
-        raise LabFailed(f"{node} did not stay out: {said}")
-    words = "is whole" if whole else "is not whole"
-    if said["log"]["intact"] != whole or not said["headline"].endswith(words):
-        raise LabFailed(f"the log of {node} should be said to be such that it "
-                        f"{words}: {said}")
-    wait_for(f"{server} to say that {node} stays out", lambda: group.status(
-        server).get("not_survived", "").startswith(f"{node} stays out"), 30)
+    if said["state"] == "returning" and "comes back" not in said["headline"]:
+        raise LabFailed(f"{node} does not say that it comes back: {said}")
+    if said["state"] == "returning" and said["log"]["intact"] != kept_log:
+        raise LabFailed(f"{node} should say of its log whether it is whole "
+                        f"({kept_log}): {said}")
+    view = group.wait_serving("a", 120)
+    wait_for(f"{node} to have its place again", lambda: group.status("b").get(
+        "state") == "backup" and group.serving("a"), 60)
+    if group.serving(other) and other != "a":
+        raise LabFailed(f"{other} serves on: {group.status(other)}")
+    return max(view, group.serving("a"))
 
 
 def all_kept(group: Group, server: str) -> int:
@@ -145,7 +146,7 @@ def frozen_harpd_is_replaced(group: Group, node: str) -> float:
                   "grep -q 'Watchdog timeout'"):
         raise LabFailed(f"harpd on {node} ended, but not by its watchdog")
     wait_for(f"{node} to know the group again", lambda: group.status(node).get(
-        "state") in ("backup", "stays out"), 30)
+        "state") in ("backup", "returning"), 30)
     return time.monotonic() - begin
 
 

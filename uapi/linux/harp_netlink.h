@@ -30,7 +30,9 @@
  *		more than 64 KiB comes as several RECORDS in one message.
  * EVENT        multicast only.
  * FEED         VIEW, PEER, PEER_INC, MATCH: out of every view, take the records after MATCH
- *		of the history of VIEW, which serves, from member PEER (C1). Reply: the state.
+ *		of the history of VIEW, which serves, from member PEER (C1). With FEED_UPTO,
+ *		before VIEW_START of VIEW: up to there also what is not committed. Reply: the
+ *		state.
  */
 enum harp_nl_cmd {
 	HARP_CMD_UNSPEC,
@@ -150,6 +152,7 @@ enum harp_nl_attr {
 	HARP_A_FEED_PEER,	/* u8, slot of who feeds it */
 	HARP_A_FEED_CP,		/* as told in this feed */
 	HARP_A_FEED_AP,		/* as told in this feed */
+	HARP_A_FEED_UPTO,	/* records up to it may be fed uncommitted, 0: none */
 	__HARP_A_MAX
 };
 
