@@ -31,12 +31,13 @@ struct sk_buff;
  * @view: whose history it is
  * @cp: the view's CP, as told
  * @ap: its primary's AP, as told
- * @redo: the first CP told is the last record that an earlier life may have applied
+ * @upto: records up to it may be stored before they are committed: START's s; 0: none
+ * @redo: the first CP told, or @upto, is the last record an earlier life may have applied
  */
 struct harp_feed {
 	bool on, redo;
 	u8 peer;
-	u64 peer_inc, view, cp, ap;
+	u64 peer_inc, view, cp, ap, upto;
 };
 
 /**
@@ -129,7 +130,7 @@ int __must_check harp_feed(struct harp_replica *r, const struct harp_feed *feed,
 bool harp_feed_end(struct harp_replica *r);
 void harp_feed_told(struct harp_replica *r, u64 cp, u64 ap);
 void harp_feed_full(struct harp_replica *r);
-const char *harp_feed_refuses(u64 view, u64 cp, const struct harp_rec *rec);
+const char *harp_feed_refuses(u64 view, u64 upto, const struct harp_rec *rec);
 
 /* -------------------------------------------------------------------- apply.c */
 u64 harp_apply_limit(struct harp_replica *r);

@@ -6,6 +6,10 @@
  * formed stay as they were. What it is fed is committed, so it is applied up to what the
  * view's primary is said to have applied (I3).
  *
+ * Before a view that it is to enter it can also be fed what START's log has above that, up to
+ * START's s (V6). This is stored and no more: CP is what was told, so nothing of it is applied,
+ * and a START that decides otherwise cuts it.
+ *
  * The log of the last view that the member entered is not given up for it, unless it and
  * the history differ: what is fed comes after the watermark, which stays, and a walk ends
  * at the first VIEW record above "formed", as if nothing had been fed (finding 2).
@@ -38,16 +42,19 @@ bool harp_feed_end(struct harp_replica *r)
 }
 
 /* Out of every view, and with nobody who waits for what may be cut. */
-static int harp_feed_check_state(struct harp_replica *r, u64 view, struct netlink_ext_ack *extack)
+static int harp_feed_check_state(struct harp_replica *r, const struct harp_feed *feed,
+				 struct netlink_ext_ack *extack)
 {
 	bool in_view, released, failed;
 	struct harp_log_pos pos;
+	u64 fence;
 
 	harp_log_pos(r->log, &pos);
 	spin_lock(&r->lock);
 	in_view = harp_in_view(r);
 	released = r->released;
 	failed = r->media_failure;
+	fence = r->fence;
 	spin_unlock(&r->lock);
 	if (in_view) {
 		NL_SET_ERR_MSG(extack, "this member is in a view: FENCE or LEAVE first");
@@ -57,8 +64,13 @@ static int harp_feed_check_state(struct harp_replica *r, u64 view, struct netlin
 		NL_SET_ERR_MSG(extack, "the lower has failed: this member needs a copy");
 		return -EIO;
 	}
-	if (view <= r->view || view <= pos.formed) {
+	if (feed->view <= r->view || feed->view <= pos.formed) {
 		NL_SET_ERR_MSG(extack, "VIEW: not above this member's last");
+		return -ESTALE;
+	}
+	/* Its START comes too late: a later view's decides. */
+	if (feed->upto && feed->view < fence) {
+		NL_SET_ERR_MSG(extack, "FEED_UPTO: VIEW is below the fence");
 		return -ESTALE;
 	}
 	/* Who was released is on its way out, and gets no success (G3). */
@@ -116,7 +128,11 @@ static int harp_feed_check(struct harp_replica *r, const struct harp_feed *feed,
 		NL_SET_ERR_MSG(extack, "PEER: expected the slot of another member, below 3");
 		return -EINVAL;
 	}
-	return harp_feed_check_state(r, feed->view, extack) ?:
+	if (feed->upto && (feed->upto < match || feed->upto >= HARP_INDEX_MAX)) {
+		NL_SET_ERR_MSG(extack, "FEED_UPTO: expected MATCH to the last index but one");
+		return -ERANGE;
+	}
+	return harp_feed_check_state(r, feed, extack) ?:
 	       harp_feed_check_log(r, match, extack);
 }
 
@@ -226,9 +242,12 @@ void harp_feed_told(struct harp_replica *r, u64 cp, u64 ap)
 	lockdep_assert_held(&r->lock);
 	feed->cp = max(feed->cp, cp);
 	feed->ap = max(feed->ap, ap);
-	/* No record that an earlier life of this member has applied is above what is committed. */
+	/*
+	 * No record that an earlier life of this member has applied is above what is committed.
+	 * Before START nobody need know of all that is; but none of that is above START's s.
+	 */
 	if (feed->redo)
-		WRITE_ONCE(r->redo_to, cp);
+		WRITE_ONCE(r->redo_to, max(cp, feed->upto));
 	feed->redo = false;
 }
 
@@ -256,7 +275,7 @@ void harp_feed_full(struct harp_replica *r)
 /**
  * harp_feed_refuses() - may a record be fed?
  * @view: the view whose history it is said to be of
- * @cp: CP told with it
+ * @upto: the last record that it may be: CP told with it, or more before a START
  * @rec: the record, sound by itself
  *
  * That it follows the log's top is seen when it is stored.
@@ -264,12 +283,12 @@ void harp_feed_full(struct harp_replica *r)
  * Context: any.
  * Return: NULL, or what is wrong.
  */
-const char *harp_feed_refuses(u64 view, u64 cp, const struct harp_rec *rec)
+const char *harp_feed_refuses(u64 view, u64 upto, const struct harp_rec *rec)
 {
 	if (rec->view > view)
 		return "REC: a record of a later view";
 	/* Nobody asks who holds it here: what a view may yet cut has no place (finding 23). */
-	if (rec->index > cp)
+	if (rec->index > upto)
 		return "REC: a record that is not committed, to a member in no view";
 	return NULL;
 }

@@ -12,6 +12,7 @@
 
 #define FORMED		4	/* the view this member was in */
 #define SERVING		9	/* the one that serves without it */
+#define ENTERED		12	/* the one that it is to enter */
 #define FEEDER		2
 #define FEEDER_INC	72
 
@@ -118,9 +119,14 @@ static struct harp_replica *deposed(struct kunit *test)
 	return r;
 }
 
-static int feed_as(struct harp_replica *r, u64 view, u8 peer, u64 match)
+static int feed_as(struct harp_replica *r, u64 view, u8 peer, u64 match, u64 upto)
 {
-	struct harp_feed feed = { .view = view, .peer = peer, .peer_inc = FEEDER_INC };
+	struct harp_feed feed = {
+		.view = view,
+		.peer = peer,
+		.peer_inc = FEEDER_INC,
+		.upto = upto,
+	};
 	struct netlink_ext_ack extack = { };
 	int err = harp_feed(r, &feed, match, &extack);
 
@@ -130,7 +136,13 @@ static int feed_as(struct harp_replica *r, u64 view, u8 peer, u64 match)
 
 static int feed(struct harp_replica *r, u64 match)
 {
-	return feed_as(r, SERVING, FEEDER, match);
+	return feed_as(r, SERVING, FEEDER, match, 0);
+}
+
+/* For START of view ENTERED. */
+static int feed_upto(struct harp_replica *r, u64 match, u64 upto)
+{
+	return feed_as(r, ENTERED, FEEDER, match, upto);
 }
 
 static void tell(struct harp_replica *r, u64 cp, u64 ap)
@@ -159,6 +171,7 @@ struct bad_feed {
 	u64 view, match;
 	u8 peer;
 	int err;
+	u64 upto;
 };
 
 static void spoil_media(struct harp_replica *r)
@@ -169,6 +182,11 @@ static void spoil_media(struct harp_replica *r)
 static void spoil_fence(struct harp_replica *r)
 {
 	r->fence = r->view;
+}
+
+static void spoil_start(struct harp_replica *r)
+{
+	r->fence = SERVING + 1;
 }
 
 static void spoil_end(struct harp_replica *r)
@@ -210,6 +228,9 @@ static const struct bad_feed bad_feeds[] = {
 	{ "below CP", NULL, SERVING, 2, FEEDER, -EINVAL },
 	{ "below AP", spoil_all_applied, SERVING, 3, FEEDER, -EINVAL },
 	{ "a gap after LB", spoil_base, SERVING, 4, FEEDER, -ENODATA },
+	{ "up to below MATCH", NULL, SERVING, 4, FEEDER, -ERANGE, 3 },
+	{ "up to the last index", NULL, SERVING, 4, FEEDER, -ERANGE, HARP_INDEX_MAX },
+	{ "for an old START", spoil_start, SERVING, 4, FEEDER, -ESTALE, 4 },
 };
 
 static void bad_feed_name(const struct bad_feed *b, char *desc)
@@ -228,7 +249,7 @@ static void feed_refuses(struct kunit *test)
 	if (bad->spoil)
 		bad->spoil(r);
 	before = pos_of(r);
-	KUNIT_EXPECT_EQ(test, feed_as(r, bad->view, bad->peer, bad->match), bad->err);
+	KUNIT_EXPECT_EQ(test, feed_as(r, bad->view, bad->peer, bad->match, bad->upto), bad->err);
 	after = pos_of(r);
 	KUNIT_EXPECT_EQ(test, memcmp(&before, &after, sizeof(before)), 0);
 	KUNIT_EXPECT_FALSE(test, r->links->feed.on);
@@ -242,7 +263,7 @@ static void refused_feed_ends_none(struct kunit *test)
 
 	KUNIT_ASSERT_EQ(test, feed(r, 4), 0);
 	tell(r, 4, 3);
-	KUNIT_EXPECT_EQ(test, feed_as(r, SERVING + 4, 1, 5), -ERANGE);
+	KUNIT_EXPECT_EQ(test, feed_as(r, SERVING + 4, 1, 5, 0), -ERANGE);
 	KUNIT_EXPECT_TRUE(test, r->links->feed.on);
 	KUNIT_EXPECT_EQ(test, r->links->feed.peer, FEEDER);
 	KUNIT_EXPECT_EQ(test, harp_apply_limit(r), 3ULL);
@@ -643,6 +664,141 @@ static void start_after_a_feed(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, r->generation, generation + 1);
 }
 
+/* -------------------------------------------------------------------- what START is to commit */
+
+/* All that START has is here, up to 8; of it only 4 is known to be committed. */
+static struct harp_replica *fed_before_start(struct kunit *test)
+{
+	struct harp_replica *r = deposed(test);
+
+	KUNIT_ASSERT_EQ(test, feed_upto(r, 4, 8), 0);
+	append_view(test, r, SERVING);
+	append_noops(test, r, SERVING, 3);
+	tell(r, 4, 4);
+	return r;
+}
+
+static struct harp_sec_view as_backup(struct harp_sec_view v)
+{
+	swap(v.primary, v.backup);
+	swap(v.primary_inc, v.backup_inc);
+	return v;
+}
+
+static void upto_commits_nothing(struct kunit *test)
+{
+	struct harp_replica *r = fed_before_start(test);
+
+	KUNIT_EXPECT_EQ(test, r->cp, 4ULL);
+	KUNIT_EXPECT_EQ(test, harp_apply_limit(r), 4ULL);
+	KUNIT_EXPECT_EQ(test, pos_of(r).formed, (u64)FORMED);
+	/* Whoever else feeds it knows better. */
+	KUNIT_EXPECT_EQ(test, feed_upto(r, 3, 8), -EINVAL);
+	KUNIT_EXPECT_EQ(test, feed_upto(r, 6, 6), 0);
+	KUNIT_EXPECT_EQ(test, harp_log_top(r->log), 6ULL);
+	KUNIT_EXPECT_EQ(test, feed_as(r, ENTERED, 1, 6, 0), 0);
+	KUNIT_EXPECT_EQ(test, r->links->feed.upto, 0ULL);
+	/* A feed of what is committed may also come after a view that was not. */
+	r->fence = ENTERED + 1;
+	KUNIT_EXPECT_EQ(test, feed_upto(r, 6, 0), 0);
+	KUNIT_EXPECT_EQ(test, feed_upto(r, 6, 6), -ESTALE);
+}
+
+static void expect_entered(struct kunit *test, struct harp_replica *r, u64 s)
+{
+	struct harp_log_pos pos = pos_of(r);
+
+	KUNIT_EXPECT_FALSE(test, r->links->feed.on);
+	KUNIT_EXPECT_FALSE(test, r->links->filling);
+	KUNIT_EXPECT_TRUE(test, r->links->intact);
+	KUNIT_EXPECT_TRUE(test, pos.complete);
+	KUNIT_EXPECT_EQ(test, pos.formed, (u64)ENTERED);
+	KUNIT_EXPECT_EQ(test, pos.top, s + 1);
+	KUNIT_EXPECT_EQ(test, pos.wm, s + 1);
+	/* Nothing is committed by it. */
+	KUNIT_EXPECT_EQ(test, r->cp, 4ULL);
+	KUNIT_EXPECT_LE(test, harp_apply_limit(r), r->ap);
+}
+
+static void upto_then_primary(struct kunit *test)
+{
+	struct harp_replica *r = fed_before_start(test);
+	struct harp_sec_view v = view_of(ENTERED, 8, SERVING);
+	struct netlink_ext_ack extack = { };
+
+	KUNIT_ASSERT_EQ(test, harp_view_start(r, &v, sizeof(v), 8, &extack), 0);
+	expect_entered(test, r, 8);
+	harp_primary_ack(r, 8, ENTERED);
+	KUNIT_EXPECT_LE(test, harp_apply_limit(r), r->ap);
+	harp_primary_ack(r, 9, ENTERED);
+	KUNIT_EXPECT_EQ(test, harp_apply_limit(r), 9ULL);
+}
+
+static void upto_then_backup(struct kunit *test)
+{
+	struct harp_replica *r = fed_before_start(test);
+	struct harp_sec_view v = as_backup(view_of(ENTERED, 8, SERVING));
+	struct netlink_ext_ack extack = { };
+
+	KUNIT_ASSERT_EQ(test, harp_view_start(r, &v, sizeof(v), 8, &extack), 0);
+	expect_entered(test, r, 8);
+}
+
+/* START decides, whatever was fed before. */
+static void upto_then_cut(struct kunit *test)
+{
+	struct harp_replica *r = fed_before_start(test);
+	struct harp_sec_view v = view_of(ENTERED, 6, SERVING);
+	struct netlink_ext_ack extack = { };
+	u32 generation = r->generation;
+
+	KUNIT_ASSERT_EQ(test, harp_view_start(r, &v, sizeof(v), 3, &extack), -EINVAL);
+	KUNIT_ASSERT_EQ(test, harp_view_start(r, &v, sizeof(v), 6, &extack), 0);
+	expect_entered(test, r, 6);
+	KUNIT_EXPECT_EQ(test, r->generation, generation + 1);
+}
+
+/* I4: what is not known to be committed may have been applied by an earlier life. */
+static void upto_redoes(struct kunit *test)
+{
+	struct harp_replica *r = replica(test, 7);
+	struct harp_sec_view v = view_of(ENTERED, 10, SERVING);
+	struct netlink_ext_ack extack = { };
+
+	KUNIT_ASSERT_EQ(test, feed_upto(r, 7, 12), 0);
+	append_noops(test, r, SERVING, 5);
+	tell(r, 8, 8);
+	KUNIT_EXPECT_EQ(test, r->cp, 8ULL);
+	KUNIT_EXPECT_EQ(test, r->redo_to, 12ULL);
+	KUNIT_EXPECT_LE(test, harp_apply_limit(r), r->ap);
+	KUNIT_ASSERT_EQ(test, feed_upto(r, 12, 13), 0);
+	tell(r, 9, 9);
+	KUNIT_EXPECT_EQ(test, r->redo_to, 13ULL);
+	/* A full log ends it, but commits nothing. */
+	spin_lock(&r->lock);
+	harp_feed_full(r);
+	spin_unlock(&r->lock);
+	KUNIT_EXPECT_EQ(test, r->redo_to, 12ULL);
+	KUNIT_EXPECT_LE(test, harp_apply_limit(r), r->ap);
+	KUNIT_ASSERT_EQ(test, harp_view_start(r, &v, sizeof(v), 10, &extack), 0);
+	KUNIT_EXPECT_EQ(test, r->redo_to, 10ULL);
+	KUNIT_EXPECT_LE(test, harp_apply_limit(r), r->ap);
+	harp_primary_ack(r, 11, ENTERED);
+	KUNIT_EXPECT_EQ(test, harp_apply_limit(r), 11ULL);
+}
+
+/* What is said to be committed may be more. */
+static void upto_redoes_what_was_told(struct kunit *test)
+{
+	struct harp_replica *r = replica(test, 7);
+
+	KUNIT_ASSERT_EQ(test, feed_upto(r, 7, 9), 0);
+	append_noops(test, r, SERVING, 5);
+	tell(r, 12, 12);
+	KUNIT_EXPECT_EQ(test, r->redo_to, 12ULL);
+	KUNIT_EXPECT_EQ(test, harp_apply_limit(r), 12ULL);
+}
+
 static struct kunit_case feed_cases[] = {
 	KUNIT_CASE_PARAM(feed_refuses, bad_feed_gen_params),
 	KUNIT_CASE(refused_feed_ends_none),
@@ -658,6 +814,12 @@ static struct kunit_case feed_cases[] = {
 	KUNIT_CASE(feed_redo_waits_for_room),
 	KUNIT_CASE_PARAM(feed_ends_at, feed_end_gen_params),
 	KUNIT_CASE(start_after_a_feed),
+	KUNIT_CASE(upto_commits_nothing),
+	KUNIT_CASE(upto_then_primary),
+	KUNIT_CASE(upto_then_backup),
+	KUNIT_CASE(upto_then_cut),
+	KUNIT_CASE(upto_redoes),
+	KUNIT_CASE(upto_redoes_what_was_told),
 	{}
 };
 

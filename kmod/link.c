@@ -122,6 +122,7 @@ bool harp_link_begin(struct harp_link *l)
 		l->used = true;
 		WRITE_ONCE(l->feed, true);
 		l->view = feed->view;
+		l->upto = feed->upto;
 	}
 	live = l->used;
 	spin_unlock(&r->lock);

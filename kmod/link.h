@@ -18,6 +18,7 @@
  * @used: has begun to speak in @view; replica.lock
  * @feed: it belongs to a feed, @view is whose history that is; with @used
  * @view: the view it belongs to
+ * @upto: feed: records up to it are taken before they are committed; with @used
  * @up: the partner has been heard
  * @leave: LEAVE of @leave_view is to be sent
  * @leave_view: the view left
@@ -40,7 +41,7 @@ struct harp_link {
 	u8 peer;
 	struct task_struct *rx, *tx;
 	bool dead, used, feed, up, leave;
-	u64 view, leave_view;
+	u64 view, upto, leave_view;
 
 	struct mutex tx_mutex;		/* see above */
 	u64 next;

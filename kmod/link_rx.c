@@ -183,7 +183,7 @@ static const char *harp_check_records(struct harp_link *l, const struct harp_wir
 			return "REC: a record out of order";
 		if (le64_to_cpu(rec.hdr->lineage) != l->r->lineage)
 			return "REC: a record of another lineage";
-		why = l->feed ? harp_feed_refuses(l->view, le64_to_cpu(m->cp), &rec) :
+		why = l->feed ? harp_feed_refuses(l->view, max(le64_to_cpu(m->cp), l->upto), &rec) :
 				harp_check_place(l, &rec);
 		if (why)
 			return why;

@@ -48,12 +48,13 @@ static const struct nla_policy harp_view_policy[HARP_A_MATCH + 1] = {
 	[HARP_A_MATCH] = { .type = NLA_U64 },
 };
 
-static const struct nla_policy harp_feed_policy[HARP_A_PEER_INC + 1] = {
+static const struct nla_policy harp_feed_policy[HARP_A_FEED_UPTO + 1] = {
 	HARP_POLICY_NAME,
 	[HARP_A_VIEW] = NLA_POLICY_MIN(NLA_U64, 1),
 	[HARP_A_PEER] = NLA_POLICY_MAX(NLA_U8, HARP_MEMBERS - 1),
 	[HARP_A_MATCH] = { .type = NLA_U64 },
 	[HARP_A_PEER_INC] = NLA_POLICY_MIN(NLA_U64, 1),
+	[HARP_A_FEED_UPTO] = { .type = NLA_U64 },
 };
 
 static const struct nla_policy harp_link_policy[HARP_A_FD + 1] = {
@@ -216,7 +217,8 @@ static int harp_put_feed(struct sk_buff *skb, const struct harp_feed *feed)
 	if (harp_put_u64(skb, HARP_A_FEED_VIEW, feed->view) ||
 	    nla_put_u8(skb, HARP_A_FEED_PEER, feed->peer) ||
 	    harp_put_u64(skb, HARP_A_FEED_CP, feed->cp) ||
-	    harp_put_u64(skb, HARP_A_FEED_AP, feed->ap))
+	    harp_put_u64(skb, HARP_A_FEED_AP, feed->ap) ||
+	    harp_put_u64(skb, HARP_A_FEED_UPTO, feed->upto))
 		return -EMSGSIZE;
 	return 0;
 }
@@ -439,6 +441,8 @@ static int harp_nl_feed(struct sk_buff *skb, struct genl_info *info)
 	feed.view = nla_get_u64(info->attrs[HARP_A_VIEW]);
 	feed.peer = nla_get_u8(info->attrs[HARP_A_PEER]);
 	feed.peer_inc = nla_get_u64(info->attrs[HARP_A_PEER_INC]);
+	if (info->attrs[HARP_A_FEED_UPTO])
+		feed.upto = nla_get_u64(info->attrs[HARP_A_FEED_UPTO]);
 	err = harp_feed(r, &feed, nla_get_u64(info->attrs[HARP_A_MATCH]), info->extack);
 	if (!err)
 		err = harp_nl_reply(info, r, -1, 0);
@@ -743,7 +747,7 @@ static const struct genl_ops harp_genl_ops[] = {
 	HARP_OP(REPLICA_DEL, harp_nl_replica_del, harp_del_policy, HARP_A_LINEAGE),
 	HARP_OP(FENCE, harp_nl_fence, harp_fence_policy, HARP_A_BY),
 	HARP_OP(VIEW_START, harp_nl_view_start, harp_view_policy, HARP_A_MATCH),
-	HARP_OP(FEED, harp_nl_feed, harp_feed_policy, HARP_A_PEER_INC),
+	HARP_OP(FEED, harp_nl_feed, harp_feed_policy, HARP_A_FEED_UPTO),
 	HARP_OP(LINK_ADD, harp_nl_link_add, harp_link_policy, HARP_A_FD),
 	HARP_OP(LINK_DROP, harp_nl_link_drop, harp_name_policy, HARP_A_MEMBER),
 	HARP_OP(GATE_BIND, harp_nl_gate_bind, harp_gate_policy, HARP_A_IFINDEX),

@@ -6,7 +6,7 @@ Two real replicas; one falls out of the view, the other goes on with a witness t
 played here, and from what that holds the first one is fed. Then, alone, a member that is
 fed by somebody who lies.
 
-Words: of the tests' names."""
+Words: of the tests' names; ext4 or xfs: where it matters, only this lower."""
 from __future__ import annotations
 
 import errno
@@ -17,14 +17,15 @@ import threading
 import time
 from typing import Any, Callable, Iterator
 
-from one import UUID, Rig, difference, freeze, mount, parked, run_asked, same_copies, tree, umount
+from one import (UUID, Rig, asked_kinds, difference, freeze, mount, parked, run_asked, same_copies,
+                 tree, umount)
 
 import harpnl
 import harpwire
 from dataplane_test import LIES, expect, liar
 from harpwire import ACK, F_FEED, HELLO, LEAVE, REC
 from link_test import Load
-from lone import GROUP, WITNESS, YOU_INC, Backup, Lone
+from lone import GROUP, WITNESS, YOU_INC, Backup, Lone, counter
 
 BATCH = 256 << 10       # bytes of records in a message, unless one is longer
 LIMIT = 60
@@ -100,9 +101,10 @@ class Away:
         assert top in self.log, f"the witness has no record {top}"
         return int(top)
 
-    def feed(self, match: int | None = None) -> harpnl.State:
+    def feed(self, match: int | None = None, upto: int = 0) -> harpnl.State:
         match = self.state()["top"] if match is None else match
-        return self.rig.harp.feed(self.rig.group, self.out, self.view, WITNESS, YOU_INC, match)
+        return self.rig.harp.feed(self.rig.group, self.out, self.view, WITNESS, YOU_INC, match,
+                                  upto)
 
     def wait(self, good: Callable[[harpnl.State], bool]) -> harpnl.State:
         return self.rig.harp.wait(self.rig.group, self.out, good, LIMIT)
@@ -114,13 +116,26 @@ class Away:
 
     def back(self, primary: int) -> None:
         """Both are in a view again, and nothing needs be cut."""
+        self.over()
+        self.enter(primary)
+
+    def agree(self, primary: int) -> None:
+        """Nobody serves any more, and both wait for START of a view of both."""
         h, g = self.rig.harp, self.rig.group
         self.over()
+        high = max(max(s["view"], s["fence"]) for s in (h.get(g, 0), h.get(g, 1)))
+        self.view = 4 * (high // 4 + 1) + primary
+        for member in (0, 1):
+            h.wait(g, member, lambda s: s["time_left_ms"] == 0, LIMIT)
+            assert h.fence(g, member, self.view, primary)["result"] == 1, member
+
+    def enter(self, primary: int, view: int = 0) -> None:
+        h, g = self.rig.harp, self.rig.group
         top = {h.get(g, member)["top"] for member in (0, 1)}
         assert len(top) == 1, top
         for member in (0, 1):
             h.wait(g, member, lambda s: s["time_left_ms"] == 0, LIMIT)
-        harpnl.form_view(h, g, primary, 1 - primary, promise_ms=self.rig.promise, gate="gate0",
+        harpnl.form_view(h, g, primary, 1 - primary, view, self.rig.promise, gate="gate0",
                          timeout=LIMIT)
         for member in (0, 1):
             state = h.get(g, member)
@@ -310,6 +325,24 @@ def what_differs_is_cut() -> None:
         same_copies(rig)
 
 
+def reborn(away: Away) -> int:
+    """A new life, that has yet to learn of what the one before it has applied; its LB."""
+    rig, b = away.rig, away.rig.b
+    note = b.lower / ".harp/lb"
+    lb, durable = away.state()["lb"], note.read_bytes()
+    top = work(away, 0)
+    away.feed()
+    feeder = Feeder(away)
+    feeder.give(top, top, top)
+    feeder.close()
+    umount(b.mnt)
+    rig.harp.verb("replica-del", rig.group, 1)
+    # As if nothing had been synced since.
+    note.write_bytes(durable)
+    mount(b.lower, b.mnt, "harp", rig.options(b, False).replace("inc=1", "inc=2"))
+    return int(lb)
+
+
 def fresh_region() -> str:
     """A new object on the same lower, its log in new memory, begins after what its disk has;
     what an earlier life has applied beyond that is redone, and not before all of it is here."""
@@ -319,18 +352,7 @@ def fresh_region() -> str:
         rig.settle()
         away = Away(rig)
         h.verb("sync", g, 1)
-        lb, note = away.state()["lb"], rig.b.lower / ".harp/lb"
-        durable = note.read_bytes()
-        top = work(away, 0)
-        away.feed()
-        feeder = Feeder(away)
-        feeder.give(top, top, top)
-        feeder.close()
-        umount(rig.b.mnt)
-        h.verb("replica-del", g, 1)
-        # As if nothing had been synced since.
-        note.write_bytes(durable)
-        mount(rig.b.lower, rig.b.mnt, "harp", rig.options(rig.b, False).replace("inc=1", "inc=2"))
+        lb = reborn(away)
         top, state = work(away, 1), away.state()
         assert (state["base"], state["top"], state["lb"], state["complete"], state["inc"]) == \
             (lb + 1, lb, lb, 0, 2), state
@@ -414,6 +436,73 @@ def feeder_says(feeder: Feeder, top: int) -> None:
         pass        # the link was ended under it
 
 
+# ------------------------------------------------------- before a view is entered
+
+def before_a_view(kind: str) -> str:
+    """Member 1, which was cut off, is fed all that START has, and of that only what it knew is
+    said to be committed: it applies nothing, and enters the view with a whole log."""
+    primary = int(kind == "xfs")
+    with Rig(kind, promise_ms=5000) as rig:
+        (rig.p.mnt / "old").write_bytes(b"before")
+        rig.settle()
+        away = Away(rig)
+        before, s = away.state(), [work(away, n) for n in range(2)][-1]
+        away.agree(primary)
+        expect(errno.ESTALE, "below the fence",
+               lambda: rig.harp.feed(rig.group, 1, away.view - 1, WITNESS, YOU_INC,
+                                     before["top"], s))
+        state = away.feed(upto=s)
+        assert (state["feed_view"], state["feed_upto"]) == (away.view, s), state
+        feeder = Feeder(away)
+        feeder.say(s, before["cp"], before["ap"])
+        feeder.heard(lambda ack: ack["n"] == s)
+        feeder.close()
+        state = away.state()
+        same = ("cp", "ap", "wm", "formed", "view", "complete", "intact")
+        assert [state[name] for name in same] == [before[name] for name in same], (before, state)
+        is_entered(away, primary, s)
+    return f"{s - before['top']} records"
+
+
+def is_entered(away: Away, primary: int, s: int) -> None:
+    """A view whose VIEW record comes after @s; then both hold the same, and it serves."""
+    away.enter(primary, away.view)
+    state = away.state()
+    assert (state["view"], state["formed"], state["intact"], state["complete"],
+            state["feed_view"]) == (away.view, away.view, 1, 1, 0), state
+    assert state["role"] == ("primary" if primary else "backup"), state
+    same_copies(away.rig)
+    assert away.state()["ap"] == s + 1, state
+    (away.rig.members[primary].mnt / "new").write_bytes(b"by who serves")
+    same_copies(away.rig)
+
+
+def redone_after_a_feed(kind: str, primary: int) -> str:
+    """A new life whose lower is ahead of its log is fed all that START has, some of it said to
+    be committed: it redoes when it is in the view, and everything is."""
+    with Rig(kind, promise_ms=5000) as rig:
+        (rig.p.mnt / "x").write_bytes(b"x")
+        rig.settle()
+        away = Away(rig)
+        rig.harp.verb("sync", rig.group, 1)
+        lb = reborn(away)
+        known, s = work(away, 1), work(away, 2)
+        away.agree(primary)
+        away.feed(lb, s)
+        feeder = Feeder(away)
+        # First a part of what an earlier life has applied is told: too early to redo.
+        feeder.say(known - 5, lb + 3, lb + 3)
+        feeder.say(s, known, known)
+        feeder.beat(known, known)
+        feeder.heard(lambda ack: ack["n"] == s)
+        feeder.close()
+        state = away.state()
+        assert (state["ap"], state["cp"], state["top"]) == (lb, known, s), state
+        is_entered(away, primary, s)
+        skipped = counter("steps_skipped", 1, rig.group)
+    return f"from {lb + 1} to {s}, {skipped} steps skipped"
+
+
 # ---------------------------------------------------------------------- who lies
 
 class Fed(Lone):
@@ -421,6 +510,13 @@ class Fed(Lone):
 
     def __init__(self) -> None:
         super().__init__(slot=1)
+
+    def fence(self, primary: bool = False) -> None:
+        """Out of the view, for one that has this one as its primary or as its backup."""
+        by = self.slot if primary else WITNESS
+        self.view = 4 * (max(self.state()["view"], self.state()["fence"]) // 4 + 1) + by
+        self.wait(lambda s: s["time_left_ms"] == 0)
+        assert self.harp.fence(GROUP, self.slot, self.view, by)["result"] == 1
 
     def begin(self) -> None:
         self.start(primary=False)
@@ -516,6 +612,77 @@ def views_of_a_feed(lone: Fed, good: bytes, body: dict[str, int]) -> None:
     events.harp.close()
 
 
+def start_decides() -> None:
+    """What is fed for a START and is not committed is stored and not applied; that START, or
+    another, keeps it or cuts it."""
+    with Fed() as lone:
+        lone.start(primary=False)
+        for primary in (False, True):
+            for cut in (0, 1, 2):
+                known, s = fed_for_start(lone, primary, cut)
+                state = lone.state()
+                assert (state["formed"], state["top"], state["wm"]) == (lone.view, s + 1, s + 1), \
+                    state
+                assert (state["complete"], state["intact"], state["feed_view"]) == (1, 1, 0), state
+                assert (state["cp"], state["ap"]) == (known, known), state
+                (serves if primary else follows)(lone, s)
+
+
+def fed_for_start(lone: Fed, primary: bool, cut: int) -> tuple[int, int]:
+    """Three records, of which the first is committed; then a view without the last @cut."""
+    before = lone.state()
+    lone.harp.verb("leave", GROUP, 1)
+    lone.fence(primary)
+    top, old = before["top"], before["top_view"]
+    known, upto = top + 1, top + 3
+
+    def feed(to: int) -> None:
+        lone.harp.feed(GROUP, 1, lone.view, WITNESS, YOU_INC, top, to)
+    expect(errno.ERANGE, "expected MATCH to", lambda: feed((1 << 63) - 1))
+    feed(upto)
+    partner = lone.partner()
+    crc, records = partner.wait(HELLO).body["crc_of_top"], []
+    for index in range(top + 1, upto + 2):
+        records.append(harpwire.seal_record(1, b"", 0, index, old, 7, crc))
+        crc = harpnl.record_header(records[-1])["crc"]
+    body = {"prev_index": top, "prev_view": old, "t": 5, "cp": known, "ap": known, "flags": F_FEED}
+    partner.send(REC, b"".join(records[:3]), nrec=3, **body)
+    while partner.wait(ACK).body["n"] < upto:
+        pass
+    state = lone.wait(lambda s: s["ap"] == known)
+    assert (state["top"], state["cp"], state["feed_upto"]) == (upto, known, upto), state
+    kept = [name for name in KEPT if name not in ("fence", "role")]
+    assert [state[name] for name in kept] == [before[name] for name in kept], (before, state)
+    partner.send(REC, records[3], nrec=1, **{**body, "prev_index": upto})
+    assert partner.ended(), "a record above UPTO is taken"
+    partner.sock.close()
+    lone.wait(lambda s: s["refused"] > state["refused"])
+
+    def start(s: int) -> None:
+        lone.harp.view_start(GROUP, 1, lone.record(lone.view, primary, s=s, view_of_s=old), s)
+    expect(errno.EINVAL, "would cut", lambda: start(top))
+    start(upto - cut)
+    return known, upto - cut
+
+
+def serves(lone: Fed, s: int) -> None:
+    lone.harp.gate(GROUP, 1, "gate0")
+    partner = lone.partner()
+    lone.hello(partner)
+    backup = Backup(partner)
+    lone.wait(lambda state: state["serving"] == 1 and state["ap"] == s + 1)
+    backup.stop()
+
+
+def follows(lone: Fed, s: int) -> None:
+    partner = lone.partner()
+    partner.wait(HELLO)
+    for ap in (s, s + 1):
+        partner.send(REC, prev_index=s + 1, prev_view=lone.view, t=5, cp=s + 1, ap=ap)
+        lone.wait(lambda state, ap=ap: state["ap"] == ap)
+    partner.sock.close()
+
+
 def views_refuse_what_is_fed() -> None:
     """N2: what counts comes without the flag."""
     with Lone(slot=1) as lone:
@@ -561,6 +728,11 @@ TESTS: list[tuple[str, Callable[[], Any]]] = [
     ("what differs is cut, and the log counts no more", what_differs_is_cut),
     ("a fresh region is fed from LB + 1", fresh_region),
     ("a full ring waits, a fence ends the feed", full_ring_and_fence),
+    *((f"{kind}: fed before it enters", lambda k=kind: before_a_view(k))
+      for kind in asked_kinds()),
+    *((f"{kind}: fed, and redone as {role}", lambda k=kind, p=primary: redone_after_a_feed(k, p))
+      for kind in asked_kinds() for primary, role in enumerate(("backup", "primary"))),
+    ("START decides on what was fed for it", start_decides),
     ("wire: a member that is fed refuses what is no feed", feed_refuses),
     ("wire: a backup refuses what is fed", views_refuse_what_is_fed),
     ("a link waits for its feed", link_waits_for_its_feed),

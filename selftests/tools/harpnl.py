@@ -11,7 +11,7 @@ A module (Harp, form_view, Touch, Events) and a command; each command prints JSO
              [--s N --view-of-s N --match N --promise MS]
   form GROUP P B [--view V] [--promise MS] [--gate DEV] [--tcp ADDR]
                                     both in this kernel: fence, view, gate, link, until serving
-  feed GROUP MEMBER VIEW PEER PEER_INC MATCH
+  feed GROUP MEMBER VIEW PEER PEER_INC MATCH [--upto N]
                                     C1: be fed the history of VIEW by PEER
   link GROUP A B [--tcp ADDR]       a socketpair, or TCP over ADDR, one end for each
   link-listen GROUP M PEER ADDR PORT / link-connect GROUP M PEER ADDR PORT
@@ -73,7 +73,7 @@ ATTRS: list[tuple[str, str]] = [
     ("refused", "Q"), ("released", "Q"), ("views", "views"), ("gate_bound", "B"),
     ("mounted", "B"), ("applying_first", "Q"), ("applying_count", "I"),
     ("peer_no_control", "B"), ("peer_inc", "Q"), ("feed_view", "Q"), ("feed_peer", "B"),
-    ("feed_cp", "Q"), ("feed_ap", "Q"),
+    ("feed_cp", "Q"), ("feed_ap", "Q"), ("feed_upto", "Q"),
 ]
 ATTR = {name: number for number, (name, _) in enumerate(ATTRS)}
 ROLES = ["none", "primary", "backup"]
@@ -234,9 +234,10 @@ class Harp:
                          match=match)[0]
 
     def feed(self, group: str, member: int, view: int, peer: int, peer_inc: int,
-             match: int) -> State:
+             match: int, upto: int = 0) -> State:
+        more = {"feed_upto": upto} if upto else {}
         return self.call("feed", group=group, member=member, view=view, peer=peer,
-                         peer_inc=peer_inc, match=match)[0]
+                         peer_inc=peer_inc, match=match, **more)[0]
 
     def link_add(self, group: str, member: int, peer: int, sock: socket.socket | int) -> None:
         fd = sock if isinstance(sock, int) else sock.fileno()
@@ -425,7 +426,8 @@ def parse(argv: list[str]) -> argparse.Namespace:
         add(name, "group", "member")
     sub.add_parser("dump")
     add("fence", "group", "member", "view", "by")
-    add("feed", "group", "member", "view", "peer", "peer_inc", "match")
+    p = add("feed", "group", "member", "view", "peer", "peer_inc", "match")
+    p.add_argument("--upto", type=int, default=0)
     p = add("view-start", "group", "member")
     for option in ("view", "s", "view-of-s", "match", "promise"):
         p.add_argument("--" + option, type=int, default=2000 if option == "promise" else 0)
@@ -473,7 +475,7 @@ def run(args: argparse.Namespace) -> Any:
         return harp.fence(args.group, args.member, args.view, args.by)
     if args.cmd == "feed":
         return harp.feed(args.group, args.member, args.view, args.peer, args.peer_inc,
-                         args.match)
+                         args.match, args.upto)
     if args.cmd == "view-start":
         me = harp.get(args.group, args.member)
         record = view_record(args.view, me["lineage"], args.primary, args.backup, args.s,
