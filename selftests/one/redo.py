@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """A crash image brought up again: a new replica on it, whose log the test gives it as the
-primary of its first view; and what must come of that (I4).
+primary of its first view, or feeds it before that; and what must come of that (I4).
 """
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ import socket
 import struct
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from one import (BASE, MS_NOATIME, UUID, harpnl, mount, umount)
 
 import harpwire
-from harpwire import HELLO, REC
+from harpwire import ACK, F_FEED, HELLO, REC
+from lone import Backup
 
 GROUP, SLOT, INC, VIEW = "redo", 0, 2, 4002
 FEEDER, FEEDER_INC = 2, 99
@@ -68,48 +70,104 @@ class History:
         return int(harpnl.record_header(self.records[index - self.base])["crc"])
 
 
-class Feeder:
-    """The primary of the view in which a backup redoes: its link, and all it has to say."""
+@dataclass(frozen=True)
+class Way:
+    """How a new replica comes by its records: as backup, from the view's primary; or it is fed
+    them before it enters (C1), that part of them as committed."""
+    fed: float | None = None
+    primary: bool = False
 
-    def __init__(self, harp: harpnl.Harp, history: History) -> None:
-        self.harp, self.history = harp, history
+    def __str__(self) -> str:
+        if self.fed is None:
+            return "backup"
+        return f"{'primary' if self.primary else 'backup'}, fed, {self.fed:.0%} committed"
+
+
+LINKED = Way()
+
+
+class Feeder:
+    """The partner in the view in which a replica redoes: its link, and all it has to say."""
+
+    def __init__(self, harp: harpnl.Harp, history: History, way: Way = LINKED) -> None:
+        self.harp, self.history, self.way = harp, history, way
         state = harp.get(GROUP, SLOT)
         self.lb = state["lb"]
         s = max(history.top, self.lb)
         last = harpnl.record_header(history.records[-1])["view"] if history.records else 0
-        self.section = harpnl.view_record(VIEW, LINEAGE, (FEEDER, FEEDER_INC), (SLOT, INC), s,
-                                          last, state["epoch"], PROMISE)
+        members = [(FEEDER, FEEDER_INC), (SLOT, INC)]
+        if way.primary:
+            members.reverse()
+        self.section = harpnl.view_record(VIEW, LINEAGE, *members, s, last, state["epoch"],
+                                          PROMISE)
         self.s, self.epoch = s, state["epoch"]
-        harp.view_start(GROUP, SLOT, self.section, self.lb)
+        if way.fed is not None:
+            self.feed_before(self.lb + int((s - self.lb) * way.fed))
+        harp.view_start(GROUP, SLOT, self.section, self.lb if way.fed is None else s)
+        self.link = self.connect()
+        self.backup = self.serve() if way.primary else None
+
+    def connect(self) -> harpwire.Partner:
         ours, theirs = socket.socketpair()
-        harp.link_add(GROUP, SLOT, FEEDER, theirs)
+        self.harp.link_add(GROUP, SLOT, FEEDER, theirs)
         theirs.close()
-        self.link = harpwire.Partner(ours, UUID, LINEAGE, self.epoch, FEEDER, FEEDER_INC, VIEW)
+        return harpwire.Partner(ours, UUID, LINEAGE, self.epoch, FEEDER, FEEDER_INC, VIEW)
+
+    def feed_before(self, cp: int) -> None:
+        """All records before the view, which are committed up to @cp. Before that is all that
+        an earlier life can have applied, none of it is."""
+        self.harp.feed(GROUP, SLOT, VIEW, FEEDER, FEEDER_INC, self.lb, self.s)
+        link = self.connect()
+        top = link.wait(HELLO).body["top"]
+        assert top == self.lb, (top, self.lb)
+        self.send(link, self.history.after(top) if top < self.s else [], top, cp=cp, ap=cp,
+                  flags=F_FEED)
+        while self.s > top and link.wait(ACK).body["n"] < self.s:
+            pass
+        link.sock.close()
+        state = self.harp.get(GROUP, SLOT)
+        assert state["top"] == self.s and (cp == self.s or state["ap"] == self.lb), (state, cp)
+
+    def serve(self) -> Backup:
+        """It is the primary: here is a backup that has what it has."""
+        self.harp.touch(GROUP, SLOT)
+        last = harpnl.record_header(next(self.harp.log(GROUP, SLOT, self.s + 1, 1)))
+        self.link.send(HELLO, top=self.s + 1, view_of_top=VIEW, crc_of_top=last["crc"])
+        return Backup(self.link)
 
     def view_record(self) -> bytes:
         crc = self.history.crc(self.s) if self.history.records else 0
         return harpwire.seal_record(VIEW_TYPE, self.section, 1, self.s + 1, VIEW, LINEAGE, crc, 0)
 
     def feed(self, ap: int) -> None:
-        """All records; @ap of them may be applied (N4)."""
+        """All records; @ap of them may be applied (N4). A primary applies what it can."""
+        if self.way.primary:
+            return
         top = self.link.wait(HELLO).body["top"]
         records = self.history.after(top) if top < self.s else []
         if top <= self.s:
             records = [*records, self.view_record()]
-        index, view = top, 0
+        self.send(self.link, records, top, cp=self.s + 1, ap=ap)
+        if top > self.s:
+            self.allow(ap)
+
+    @staticmethod
+    def send(link: harpwire.Partner, records: list[bytes], index: int, **body: int) -> None:
+        """Records after @index, which begin the log here."""
+        view = 0
         while records:
             count, size = 0, 0
             while count < len(records) and (not count or size + len(records[count]) <= BATCH):
                 size += len(records[count])
                 count += 1
-            self.link.send(REC, b"".join(records[:count]), prev_index=index, prev_view=view,
-                           cp=self.s + 1, ap=ap, nrec=count, t=1)
+            link.send(REC, b"".join(records[:count]), prev_index=index, prev_view=view,
+                      nrec=count, t=1, **body)
             view = harpnl.record_header(records[count - 1])["view"]
             records, index = records[count:], index + count
-        if top > self.s:
-            self.allow(ap)
 
     def allow(self, ap: int) -> None:
+        if self.way.primary:
+            return
         self.link.send(REC, prev_index=self.s + 1, prev_view=VIEW, cp=self.s + 1, ap=ap, t=1)
 
     def wait(self, ap: int, timeout: float = 30) -> None:
@@ -125,6 +183,10 @@ class Feeder:
                              + (": media failure" if state["media_failure"] else ""))
 
     def close(self) -> None:
+        if self.backup:
+            for verb in ("leave", "release"):
+                self.harp.verb(verb, GROUP, SLOT)
+            self.backup.pause()
         self.link.sock.close()
 
 
@@ -151,19 +213,20 @@ class Redone:
     def __exit__(self, *_: object) -> None:
         umount(LOWER)
 
-    def redo(self, history: History, rest: float | None) -> None:
-        """Perhaps with an LB pass when that part of it is done."""
+    def redo(self, history: History, rest: float | None, way: Way = LINKED) -> None:
+        """Perhaps with an LB pass when that part of it is done; a primary's, any part."""
         mount(LOWER, MNT, "harp", f"group={GROUP},uuid={UUID},member={SLOT},inc={INC},"
               f"lineage={LINEAGE},hold=0,region=mem:4M")
         feeder = None
         try:
-            feeder = Feeder(self.harp, history)
+            feeder = Feeder(self.harp, history, way)
             self.lb = feeder.lb
             end = feeder.s + 1
-            if rest is not None:
+            if rest is not None and not way.primary:
                 end = feeder.lb + int((end - feeder.lb) * rest)
             feeder.feed(end)
-            feeder.wait(end)
+            if not way.primary or rest is None:
+                feeder.wait(end)
             if rest is not None:
                 self.harp.verb("sync", GROUP, SLOT)
                 feeder.allow(feeder.s + 1)

@@ -9,8 +9,9 @@ usage: redo_test.py [ext4] [xfs] [--random] [--seconds S] [--sequences N] [--see
 A sequence is some operations, made from its seed, on a pair whose primary's lower has its
 writes recorded; among them are LB passes and what else makes the lower write something out.
 Then for each flush, and for a sample of the moments between, the lower is made as a crash at
-that moment would have left it, mounted, and given the records to redo; for a sample of those
-the same again from a crash during redo. WORD: only fixed cases whose title has it.
+that moment would have left it, mounted, and given the records to redo: as a backup on the record link,
+or fed to it before it enters its view as backup or primary; for a sample of those the same again
+from a crash during redo. WORD: only fixed cases whose title has it.
 A failure names seed and state: --seed N --sequences 1 --state K does that one again.
 """
 from __future__ import annotations
@@ -30,7 +31,7 @@ from typing import Iterator
 from crashlog import CrashImage, RecordedDisk, Write, flush_states, state_between
 from one import Ktap, Rig, disks, freeze, libc, walk
 from random_test import Generator, opens_fifo
-from redo import History, Model, Redone
+from redo import LINKED, History, Model, Redone, Way
 from redo_cases import CASES
 from subject import EXCHANGE, Op, Subject
 
@@ -39,6 +40,8 @@ BEFORE, OPS = 8, (4, 32)            # operations before the states begin, and of
 BETWEEN = 0.25                      # states between flushes, for each flush
 RESTS = 0.2                         # of the states: an LB pass during redo
 AGAIN = 0.12                        # of the states: a crash during redo, too
+WAYS = [LINKED] * 4 + [Way(0.0), Way(0.6), Way(1.0), Way(0.0, True), Way(0.6, True),
+                       Way(1.0, True)]
 READS = ("stat", "read", "list", "listxattr", "keep_read", "keep_stat")
 WAIT_WRITE_WAIT = 7                 # sync_file_range(2): all that is dirty, and wait
 SETTLED = "settled"                 # LB is behind everything so far, and the states begin
@@ -151,19 +154,23 @@ def lower_op(r: random.Random, writer: Writer) -> Op:
 class Tally:
     sequences: int = 0
     states: int = 0
+    fed: int = 0
+    primaries: int = 0
     again: int = 0
     records: int = 0
     seen: dict[str, int] = field(default_factory=dict)
 
-    def note(self, redone: Redone) -> None:
+    def note(self, redone: Redone, way: Way) -> None:
         self.states += 1
+        self.fed += way.fed is not None and not way.primary
+        self.primaries += way.primary
         for name, count in redone.counters.items():
             self.seen[name] = self.seen.get(name, 0) + count
 
     def __str__(self) -> str:
         seen = ", ".join(f"{name} {count}" for name, count in self.seen.items())
         return (f"{self.sequences} sequences, {self.records} records, {self.states} states, "
-                f"{self.again} crashes during redo; {seen}")
+                f"{self.fed} fed before, {self.primaries} primaries, {self.again} crashes during redo; {seen}")
 
 
 class Bench:
@@ -237,7 +244,7 @@ class Bench:
             rest = again.random() if again.random() < RESTS else None
             if only not in (None, number):
                 continue
-            said = self.crash(state.of(writes), model, history, rest)
+            said = self.crash(state.of(writes), model, history, again.choice(WAYS), rest)
             if not said and again.random() < AGAIN:
                 said = self.crash_again(state.of(writes), model, history, again)
             if said:
@@ -245,17 +252,17 @@ class Bench:
                         f"{len(writes)}: {said}")
         return ""
 
-    def crash(self, writes: list[Write], model: Model, history: History,
+    def crash(self, writes: list[Write], model: Model, history: History, way: Way,
               rest: float | None = None) -> str:
         self.image.make(writes)
         with Redone(self.rig.harp, self.image.disk.path, self.kind) as redone:
             try:
-                redone.redo(history, rest)
+                redone.redo(history, rest, way)
             except AssertionError as error:
-                return str(error)
-            self.tally.note(redone)
+                return f"as {way}: {error}"
+            self.tally.note(redone, way)
             bad = redone.compare(model)
-        return f"after redo from {redone.lb} to {history.top}:\n{bad}" if bad else ""
+        return f"after redo as {way} from {redone.lb} to {history.top}:\n{bad}" if bad else ""
 
     def crash_again(self, writes: list[Write], model: Model, history: History,
                     r: random.Random) -> str:
@@ -264,7 +271,7 @@ class Bench:
         self.image.differ(redo)
         state = r.choice([*flush_states(redo), state_between(redo, r)])
         self.tally.again += 1
-        said = self.crash(writes + state.of(redo), model, history)
+        said = self.crash(writes + state.of(redo), model, history, r.choice(WAYS))
         return f"redone from a crash during redo, {state} of {len(redo)}: {said}" if said else ""
 
 
