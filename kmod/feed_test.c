@@ -189,6 +189,18 @@ static void spoil_start(struct harp_replica *r)
 	r->fence = SERVING + 1;
 }
 
+/* The header knows of a view that this object was not in. */
+static void spoil_life(struct harp_replica *r)
+{
+	r->view = 0;
+}
+
+/* The header does not know of it yet. */
+static void spoil_filling(struct harp_replica *r)
+{
+	r->view = FORMED + 2;
+}
+
 static void spoil_end(struct harp_replica *r)
 {
 	harp_links_close(r);
@@ -222,6 +234,8 @@ static const struct bad_feed bad_feeds[] = {
 	{ "by nobody", NULL, SERVING, 4, HARP_MEMBERS, -EINVAL },
 	{ "its own view", NULL, FORMED, 4, FEEDER, -ESTALE },
 	{ "an older view", NULL, FORMED - 1, 4, FEEDER, -ESTALE },
+	{ "an earlier life's view", spoil_life, FORMED, 4, FEEDER, -ESTALE },
+	{ "a view to be formed", spoil_filling, FORMED + 2, 4, FEEDER, -ESTALE },
 	{ "beyond top", NULL, SERVING, 5, FEEDER, -ERANGE },
 	{ "the last index of all", NULL, SERVING, U64_MAX, FEEDER, -ERANGE },
 	{ "below base - 1", spoil_base_and_lb, SERVING, 1, FEEDER, -ERANGE },
@@ -407,7 +421,7 @@ static void fill(struct kunit *test, struct harp_replica *r, u64 view, u32 pct)
 
 static void durable(struct harp_replica *r, u64 lb)
 {
-	r->ap = lb;
+	r->ap = max(r->ap, lb);
 	r->lb = lb;
 	harp_discard_work(&r->links->discard_work);
 }
@@ -428,6 +442,8 @@ static void feed_discards_for_room(struct kunit *test)
 	fill(test, r, SERVING, HARP_REGION_LOW_PCT);
 	top = harp_log_top(r->log);
 	tell(r, top, top);
+	/* What is applied is not on the disk yet. */
+	r->ap = top;
 	/* The last record of the old log is where a walk would begin: nothing of it is lost. */
 	durable(r, 4);
 	KUNIT_EXPECT_EQ(test, pos_of(r).base, 5ULL);
@@ -478,6 +494,12 @@ static void feed_starts_the_log_again_after_lb(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, feed(r, 4), -EINVAL);
 	KUNIT_EXPECT_EQ(test, feed(r, 8), -ERANGE);
 	KUNIT_EXPECT_EQ(test, feed(r, 10), -ERANGE);
+	/* What comes after LB is needed, if it is applied. */
+	r->ap = 10;
+	r->cp = 10;
+	KUNIT_EXPECT_EQ(test, feed(r, 9), -ERANGE);
+	r->ap = 9;
+	r->cp = 9;
 	KUNIT_EXPECT_TRUE(test, pos_of(r).complete);
 	KUNIT_ASSERT_EQ(test, feed(r, 9), 0);
 	pos = pos_of(r);
@@ -629,6 +651,8 @@ static void feed_ends_at(struct kunit *test)
 	struct netlink_ext_ack extack = { };
 
 	KUNIT_ASSERT_EQ(test, harp_release(r, &extack), 0);
+	/* Who was a backup might go on as one. */
+	r->role = HARP_ROLE_BACKUP;
 	KUNIT_ASSERT_EQ(test, feed(r, 4), 0);
 	tell(r, 4, 4);
 	KUNIT_ASSERT_EQ(test, harp_apply_limit(r), 4ULL);
