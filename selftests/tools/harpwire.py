@@ -112,13 +112,15 @@ class Partner:
         raise TimeoutError(f"no message of type {kind}")
 
     def ended(self, timeout: float = 5.0) -> bool:
-        """Does the other side end the link?"""
-        self.sock.settimeout(timeout)
+        """Does the other side end the link? It may go on speaking until then."""
+        end = time.monotonic() + timeout
         try:
-            while self.sock.recv(65536):
-                pass
+            while (left := end - time.monotonic()) > 0:
+                self.sock.settimeout(left)
+                if not self.sock.recv(65536):
+                    return True
         except ConnectionError:
-            pass
+            return True
         except TimeoutError:
-            return False
-        return True
+            pass
+        return False
