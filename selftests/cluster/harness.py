@@ -491,18 +491,22 @@ class Wire:
         return found
 
 
-def one_server_at_a_time(frames: dict[str, list[Frame]], old: str,
-                         new: str) -> float:
-    """I5 on the wire: milliseconds between the old server's last frame and
-    the new one's first; raises when they overlap."""
-    if not frames[old] or not frames[new]:
-        raise LabFailed(f"nothing to compare: {len(frames[old])} frames of "
-                        f"{old}, {len(frames[new])} of {new}")
-    last, first = frames[old][-1].at, frames[new][0].at
-    if last >= first:
-        raise LabFailed(f"two servers at once: {old} still sent "
-                        f"{(last - first) * 1000:.1f} ms after {new} began")
-    return (first - last) * 1000
+def one_server_at_a_time(frames: dict[str, list[Frame]],
+                         *turns: str) -> list[float]:
+    """I5 on the wire: who sends frames of the group, in turn, are just these.
+    The silence between one and the next, in milliseconds."""
+    sent = sorted((frame.at, node) for node, seen in frames.items()
+                  for frame in seen)
+    silences, order = [], [node for _, node in sent[:1]]
+    for (before, node), (at, other) in zip(sent, sent[1:]):
+        if node != other:
+            silences.append((at - before) * 1000)
+            order.append(other)
+    if order != list(turns):
+        raise LabFailed(f"expected frames of {', then '.join(turns)}; there are "
+                        f"those of {', then '.join(order[:9])}"
+                        f"{' …' if order[9:] else ''}")
+    return silences
 
 
 def default_lab_name() -> str:
