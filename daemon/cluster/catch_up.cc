@@ -24,6 +24,13 @@ catch_up::~catch_up() {
 }
 
 void catch_up::stop() {
+    const auto *f = std::get_if<following>(&purpose_);
+    if (f != nullptr && f->after) {
+        log_event("fed", env_.name,
+                  {{"view", fmt::to_string(f->wanted.view.value())},
+                   {"after", fmt::to_string(f->after->value())},
+                   {"records", fmt::to_string(std::max(top_, *f->after) - *f->after)}});
+    }
     ++round_;
     purpose_ = std::monostate();
     feeder_.reset();
@@ -38,7 +45,7 @@ void catch_up::follow(std::optional<feed_wanted> wanted) {
         return;
     }
     stop();
-    purpose_ = following{*wanted};
+    purpose_ = following{*wanted, {}};
     begin();
 }
 
@@ -97,6 +104,17 @@ void catch_up::join(const log_outline &theirs) {
         return;
     }
     told(theirs.cp, theirs.ap);
+    /*
+     * The first CP the kernel is told is as far as it redoes (I4). An earlier life of this
+     * member applied nothing above the s of a later view, but a CP may be from before that.
+     */
+    for (const auto &s : theirs.log.starts) {
+        if (s.view == wanted.view && cp_ < s.first) {
+            failed(fmt::format("nothing of view {} is known to be committed yet",
+                               wanted.view.value()));
+            return;
+        }
+    }
     const auto match = continue_point(own_.log, own_.lb, theirs.log,
                                       std::min(theirs.cp, theirs.log.top));
     if (!match) {
@@ -127,7 +145,10 @@ void catch_up::attach(const knl::feed_args &args) {
 
 void catch_up::feed(const knl::feed_args &args, unique_fd end) {
     trouble_.clear();
-    polled_ = index_t();
+    top_ = polled_ = index_t();
+    if (auto *f = std::get_if<following>(&purpose_); f != nullptr && !f->after) {
+        f->after = args.match;
+    }
     feeder::hooks h;
     h.fetch = [this](index_t first, index_t last, auto done) {
         fetch(first, last, std::move(done));
@@ -162,6 +183,7 @@ void catch_up::fetch(index_t first, index_t last, std::function<void(result<uniq
 }
 
 void catch_up::progress(index_t top) {
+    top_ = top;
     if (top < upto() || top == polled_) {
         return;
     }

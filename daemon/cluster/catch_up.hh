@@ -58,6 +58,7 @@ public:
 private:
     struct following {
         vsr::feed_wanted wanted;
+        std::optional<index_t> after; /* of its own log, since the kernel is fed */
     };
     struct filling {
         vsr::start what;
@@ -81,7 +82,8 @@ private:
     vsr::object_report own_;
     index_t cp_;
     index_t ap_;
-    index_t polled_; /* the kernel has been asked since its log reached here */
+    index_t top_;    /* the kernel's log reaches to here */
+    index_t polled_; /* it has been asked since */
     std::string trouble_;
     event_source again_;
     std::unique_ptr<feeder> feeder_;
