@@ -34,6 +34,8 @@ constexpr size_t fill_chunk = 1u << 20;
 constexpr auto fill_turn = 50ms;
 /* Within this a whole record must have come, or the source is given up. */
 constexpr auto fill_patience = 3s;
+/* Until a source is asked again that gave nothing of use. */
+constexpr auto fill_again = 200ms;
 
 bool receive_all(int fd, void *data, size_t len) {
     auto *p = static_cast<uint8_t *>(data);
@@ -153,7 +155,8 @@ struct fill_state {
 
 witness::witness(loop &l, witness_config c, hooks h, fetch_fn f, std::unique_ptr<witness_log> log)
     : loop_(l), config_(std::move(c)), hooks_(std::move(h)), fetch_(std::move(f)),
-      alive_(std::make_shared<bool>(true)), log_(std::move(log)),
+      alive_(std::make_shared<bool>(true)),
+      fill_timer_(l.timer([this] { start_fill(fill_retry_); })), log_(std::move(log)),
       object_({config_.members, config_.id.self}, *log_),
       writer_(std::make_unique<worker>("harp-writer")) {
     sync_thread_ = std::thread([this] { sync_main(); });
@@ -591,6 +594,7 @@ void witness::fill_some(std::shared_ptr<fill_state> f) {
     f->receive();
     auto whole = f->whole();
     bool more = false;
+    bool failed = false;
     if (whole && *whole == 0 && !f->eof && boottime_now() < f->until) {
         more = wanted().has_value();
     } else {
@@ -601,15 +605,22 @@ void witness::fill_some(std::shared_ptr<fill_state> f) {
             log_warning("fetched records are not taken: {}", taken.error().text);
         }
         f->until = boottime_now() + fill_patience;
+        failed = !taken;
         more = taken && *taken < f->source.last && !(f->eof && f->have == 0);
     }
     if (more) {
         writer_->run([this, f] { fill_some(f); });
         return;
     }
-    loop_.post([this, alive = alive_, want = wanted()] {
-        if (*alive) {
-            filling_ = false;
+    loop_.post([this, alive = alive_, want = wanted(), failed] {
+        if (!*alive) {
+            return;
+        }
+        filling_ = false;
+        if (failed) {
+            fill_retry_ = want;
+            fill_timer_.set_time(boottime_now() + fill_again);
+        } else {
             start_fill(want);
         }
     });

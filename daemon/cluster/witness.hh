@@ -90,6 +90,8 @@ private:
     hooks hooks_;
     fetch_fn fetch_;
     std::shared_ptr<bool> alive_;
+    std::optional<vsr::log_source> fill_retry_;
+    event_source fill_timer_;
     std::unique_ptr<witness_log> log_;
     mutable std::mutex object_mutex_;
     vsr::object object_;

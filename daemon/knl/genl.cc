@@ -293,6 +293,12 @@ result<genl> genl::open() {
     timeval limit{receive_seconds, 0};
     setsockopt(fd, SOL_NETLINK, NETLINK_EXT_ACK, &one, sizeof(one));
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+    /*
+     * A record can be larger than a socket takes by default; and the kernel sends its ACK
+     * right after it: without room for both the answer is lost (ENOBUFS), each time.
+     */
+    int room = 4 * receive_max;
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room));
     auto family = find_family(out.socket_);
     if (!family) {
         return family.error();

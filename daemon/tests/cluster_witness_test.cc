@@ -101,12 +101,14 @@ protected:
         view_.primary = {slot_b, primary_inc};
         view_.backup = {slot_w, own_inc};
         view_.promise = 2s;
-        auto made = witness::make(
-                loop_, config_, {[this](const kernel_event &e) { events_.push_back(e); }, {}},
-                [this](const log_source &, const witness::got_source &got) {
-                    fetched_++;
-                    source_ ? got(std::move(source_)) : got(fail(ENOENT, "no source"));
-                });
+        auto made = witness::make(loop_, config_,
+                                  {[this](const kernel_event &e) { events_.push_back(e); }, {}},
+                                  [this](const log_source &, const witness::got_source &got) {
+                                      fetched_++;
+                                      source_     ? got(std::move(source_))
+                                      : hangs_up_ ? got(ended_source())
+                                                  : got(fail(ENOENT, "no source"));
+                                  });
         ASSERT_TRUE(made.ok()) << made.error().text;
         witness_ = std::move(*made);
         ASSERT_TRUE(run(cmd_attach{own_inc, {}, {}, {}, {}}));
@@ -116,6 +118,12 @@ protected:
         std::filesystem::remove(path_);
     }
 
+    static unique_fd ended_source() {
+        int fds[2] = {-1, -1};
+        EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+        close(fds[1]);
+        return unique_fd(fds[0]);
+    }
     bool wait(const std::function<bool()> &done) {
         auto end = boottime_now() + 10s;
         while (!done() && boottime_now() < end) {
@@ -287,6 +295,7 @@ protected:
     std::unique_ptr<witness> witness_;
     unique_fd source_; /* what a FETCH gets */
     int fetched_ = 0;
+    bool hangs_up_ = false; /* who is asked, at once */
     uint64_t last_token_ = 0;
     bool entered_ = false;
     harp_wire_hello hello_{};
@@ -621,6 +630,18 @@ TEST_F(witness_fill, a_source_of_something_else_is_given_up) {
     ASSERT_GT(send(d.fd.get(), text.data(), text.size(), MSG_NOSIGNAL), 0);
     EXPECT_TRUE(wait([this] { return fetched_ > 1; })) << "asked again, of whom there is";
     EXPECT_EQ(witness_->log().end().top, index_t(0));
+}
+
+TEST_F(witness_fill, a_source_that_gives_nothing_is_asked_a_few_times_a_second) {
+    donor d = adopting(3);
+    hangs_up_ = true;
+    d.fd.reset();
+    const auto end = boottime_now() + 1s;
+    while (boottime_now() < end) {
+        loop_.turn(20ms);
+    }
+    EXPECT_GT(fetched_, 2);
+    EXPECT_LT(fetched_, 12);
 }
 
 TEST_F(witness_link, garbage_is_refused) {
