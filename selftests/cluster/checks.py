@@ -42,15 +42,6 @@ def comes_back(group: Group, node: str, other: str) -> int:
     return max(view, group.serving("a"))
 
 
-def log_outlived(group: Group, node: str, yes: bool) -> None:
-    """What the new kernel found in memory."""
-    found = group.lab.run(node, "journalctl -u harpd --no-pager | "
-                          "grep 'last view formed' | tail -n 1").strip()
-    if not found.endswith("log whole" if yes else "log not whole"):
-        raise LabFailed(f"{node} should have {'found' if yes else 'lost'} its "
-                        f"log: {found}")
-
-
 def all_kept(group: Group, server: str) -> int:
     """Everything that the load was told is done is read again: by the client
     past its caches, and in the copy of who serves. How many rounds there are."""

@@ -304,7 +304,15 @@ class Group:
                 log["ap"] == log["cp"] == log["top"] for log in said)
         wait_for("both copies to be at the last record", at_top, 60)
 
-    def copies_equal(self) -> str:
+    def log_outlived(self, node: str) -> bool:
+        """Did harpd's replica find its log whole when it was attached last?"""
+        found = self.lab.run(node, "journalctl -u harpd --no-pager | "
+                             "grep 'last view formed' | tail -n 1").strip()
+        if not found.endswith(("log whole", "log not whole")):
+            raise LabFailed(f"{node} does not say what it found: {found!r}")
+        return found.endswith("log whole")
+
+    def copies_equal(self, kernel: str = "debug") -> str:
         """I7 of the deleted group's lowers, as a kernel without harp sees
         both machines' disks: every object by fid, every attribute."""
         mounts = "".join(
@@ -313,7 +321,7 @@ class Group:
                                       ("b", "/dev/ubdc", ",nouuid"
                                        if self.settings.fs == "xfs" else "")))
         done = subprocess.run(
-            [str(LAB), "uml", "--timeout", "300",
+            [str(LAB), "uml", "--kernel", kernel, "--timeout", "300",
              "--disk", str(self.lab.disk("a")),
              "--disk", str(self.lab.disk("b")), "--", "sh", "-ec",
              mounts + "selftests/tools/harp-compare /run/a /run/b"],

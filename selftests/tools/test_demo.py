@@ -41,28 +41,36 @@ def gap(ms: int, after_panic: float) -> dict[str, int]:
 
 
 class Group:
-    """The journal of b: each milestone, so many seconds after the panic."""
+    """The journals: each event, so many seconds after the panic."""
 
-    def __init__(self, **seconds: float) -> None:
-        self.seconds = seconds
+    def __init__(self, **nodes: dict[str, float]) -> None:
+        self.nodes = nodes
 
-    def events(self, _: str) -> list[dict[str, str]]:
-        found = [{"what": what.replace("_", "-"), "time_ns": str(at(when))}
-                 for what, when in self.seconds.items() if what != "addresses"]
-        if "addresses" in self.seconds:
-            found.append({"what": "step", "step": "addresses", "ago_ms": "500",
-                          "time_ns": str(at(self.seconds["addresses"] + 0.5))})
+    def events(self, node: str) -> list[dict[str, str]]:
+        found = []
+        for what, when in self.nodes[node].items():
+            event = {"what": what, "time_ns": str(at(when))}
+            if what == "addresses":
+                event = {"what": "step", "step": what, "ago_ms": "500",
+                         "time_ns": str(at(when + 0.5))}
+            elif what in ("holding", "returning"):
+                event |= {"what": "state", "to": what}
+            elif what == "fed":
+                event["records"] = "77"
+            found.append(event)
         return found
 
 
 OUTAGE = gap(3900, 4.0)
-WHOLE = {"detected": 1.5, "view_formed": 2.0, "serving": 2.5, "addresses": 3.0}
+TAKEOVER = {"detected": 1.5, "view-formed": 2.0, "serving": 2.5, "addresses": 3.0}
+RETURN = {"holding": 30.0, "returning": 32.0, "fed": 40.0, "view-formed": 40.1,
+          "serving": 40.2, "addresses": 40.3}
 
 
 class TimelineTest(unittest.TestCase):
     def reply(self, *gaps: dict[str, int]) -> float:
         """Seconds after the panic."""
-        return demo.first_reply(list(gaps), Clocks(), PANIC) - PANIC
+        return demo.longest_wait(list(gaps), Clocks(), PANIC, "the panic")[0] - PANIC
 
     def test_the_reply_ends_the_longest_wait(self) -> None:
         self.assertAlmostEqual(self.reply(OUTAGE, gap(700, 9.0)), 4.0, 3)
@@ -75,10 +83,10 @@ class TimelineTest(unittest.TestCase):
         stalls = [gap(6000, -20.0), gap(50, -0.001)]
         for gaps in ([], stalls):
             with self.assertRaisesRegex(demo.LabFailed, "all ended before the panic"):
-                demo.timeline(Group(**WHOLE), Clocks(), PANIC, gaps)
+                demo.timeline(Group(b=TAKEOVER), Clocks(), PANIC, gaps)
 
     def test_the_timeline_begins_with_the_panic(self) -> None:
-        moments = demo.timeline(Group(**WHOLE), Clocks(), PANIC,
+        moments = demo.timeline(Group(b=TAKEOVER), Clocks(), PANIC,
                                 [gap(6000, -20.0), OUTAGE])
         self.assertEqual([round(when - PANIC, 3) for when, _ in moments],
                          [0.0, 1.5, 2.0, 2.5, 3.0, 4.0])
@@ -90,10 +98,25 @@ class TimelineTest(unittest.TestCase):
         self.assertIn("    4000  first reply", said.getvalue())
 
     def test_a_missing_or_earlier_milestone_is_a_failure(self) -> None:
-        for seconds in ({**WHOLE, "detected": -5.0},
-                        {k: v for k, v in WHOLE.items() if k != "detected"}):
+        for seconds in ({**TAKEOVER, "detected": -5.0},
+                        {k: v for k, v in TAKEOVER.items() if k != "detected"}):
             with self.assertRaisesRegex(demo.LabFailed, "not tell of: detected"):
-                demo.timeline(Group(**seconds), Clocks(), PANIC, [OUTAGE])
+                demo.timeline(Group(b=seconds), Clocks(), PANIC, [OUTAGE])
+
+    def test_the_way_back_has_its_own_figures(self) -> None:
+        group = Group(a=RETURN, b={**TAKEOVER, "giving-up": 39.5})
+        moments, figures = demo.rejoin(group, Clocks(), PANIC + 29,
+                                       [OUTAGE, gap(700, 40.4)])
+        self.assertEqual(figures, {"rejoin_ms": 10200, "catch_up_records": 77,
+                                   "service_pause_on_rejoin_ms": 700})
+        self.assertEqual(len(moments), len(RETURN) + 2)
+        self.assertEqual(moments[-1][1], "first reply the client got")
+        with self.assertRaisesRegex(demo.LabFailed, "before the service's rest"):
+            demo.rejoin(group, Clocks(), PANIC + 29, [OUTAGE])
+        with self.assertRaisesRegex(demo.LabFailed, "a does not tell of: fed"):
+            demo.rejoin(Group(a={k: v for k, v in RETURN.items() if k != "fed"},
+                              b={"giving-up": 39.5}), Clocks(), PANIC + 29,
+                        [gap(700, 40.4)])
 
 
 COPIED = {"errors": 0, "files": 5000, "bytes": 1 << 27, "worst_gap_ms": 3900,
@@ -108,7 +131,7 @@ class LastLineTest(unittest.TestCase):
         """Exit status, the last line and what was said on stderr; @copied is what
         the part with the machines returns or, an exception, raises."""
         parts = {"prepare": None, "check_trees": None, "copy_through_a_panic": copied,
-                 "wait_for": None}
+                 "check_copies": None}
         with contextlib.ExitStack() as stack:
             for name, value in parts.items():
                 stack.enter_context(unittest.mock.patch.object(
@@ -124,12 +147,14 @@ class LastLineTest(unittest.TestCase):
         return status, json.loads(said.getvalue().splitlines()[-1]), complaint.getvalue()
 
     GOOD = {"client_errors": 0, "files": 5000, "bytes": 1 << 27, "outage_ms": 3900,
-            "repeated": 2, "view_before": 4, "view_after": 9}
+            "repeated": 2, "view_before": 4, "view_after": 9, "rejoin_ms": 10200,
+            "catch_up_records": 77, "service_pause_on_rejoin_ms": 700,
+            "log_survived": True}
 
     def test_all_is_well(self) -> None:
         status, line, said = self.run_demo(self.GOOD)
         self.assertEqual((status, said), (0, ""))
-        self.assertEqual(line, {**self.GOOD, "tree_equal": True})
+        self.assertEqual(line, {**self.GOOD, "tree_equal": True, "copies_equal": True})
 
     def test_any_exception_is_a_failure_with_its_line(self) -> None:
         for error in (demo.LabFailed("no a"), demo.LabError(""), KeyError("gaps"),
@@ -147,6 +172,10 @@ class LastLineTest(unittest.TestCase):
         status, line, said = self.run_demo({**self.GOOD, "client_errors": 3}, "--keep")
         self.assertEqual((status, said), (1, "a: stands by\ndemo: the client saw 3 errors\n"))
         self.assertTrue(line["tree_equal"])
+        self.assertIsNone(line["copies_equal"])
+        status, _, said = self.run_demo({**self.GOOD, "log_survived": False})
+        self.assertEqual(status, 1)
+        self.assertIn("did not outlive", said)
 
     def test_machines_that_do_not_end_are_a_failure(self) -> None:
         status, _, said = self.run_demo(self.GOOD, down=demo.LabFailed("no end"))
@@ -161,7 +190,8 @@ class LastLineTest(unittest.TestCase):
         client = unittest.mock.Mock()
         client.return_value.result.return_value = COPIED
         with unittest.mock.patch.multiple(demo, Client=client, Clocks=unittest.mock.Mock(),
-                                          timeline=unittest.mock.Mock(return_value=[])), \
+                                          timeline=unittest.mock.Mock(return_value=[]),
+                                          rejoin=unittest.mock.Mock(return_value=([], {}))), \
                 unittest.mock.patch.object(demo, "print_timeline"), \
                 contextlib.redirect_stdout(io.StringIO()):
             line = demo.copy_through_a_panic(Machines(), Machines())
