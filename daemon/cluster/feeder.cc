@@ -20,6 +20,11 @@ using namespace std::chrono_literals;
 /* What is told arrives within this also when there is nothing to send. */
 static constexpr duration_t beat_interval = 500ms;
 static constexpr duration_t fetch_again = 100ms;
+/*
+ * Of a source's machine that died nothing is heard, for nothing is sent to it. Who serves a
+ * FETCH gives up as late.
+ */
+static constexpr duration_t source_patience = 5s;
 /* A portion: the largest message, and the largest record that has come in part. */
 static constexpr size_t portion = HARP_WIRE_BATCH_MAX + HARP_REC_MAX;
 
@@ -30,11 +35,15 @@ feeder::feeder(loop &l, feed_identity id, unique_fd kernel, hooks h)
         if ((events & EPOLLOUT) != 0) {
             flush();
             pass_on();
+            if (news_) {
+                beat();
+            }
         }
         if ((events & ~static_cast<uint32_t>(EPOLLOUT)) != 0) {
             hear_kernel();
         }
     });
+    silence_ = loop_.timer([this] { out_.empty() ? source_ended("") : pause_source(); });
     again_ = loop_.timer([this] { fetch_more(); });
     beat_ = loop_.timer([this] { beat(); });
 }
@@ -51,7 +60,8 @@ void feeder::finish(const std::string &why) {
     }
     over_ = true;
     kernel_source_.reset();
-    source_source_.reset();
+    pause_source();
+    source_.reset(); /* whoever serves it does so for others, too */
     again_.set_time(time_point_t::max());
     beat_.set_time(time_point_t::max());
     loop_.post([this, alive = alive_, why] {
@@ -66,6 +76,7 @@ void feeder::tell(index_t upto, index_t cp, index_t ap) {
     upto_ = std::max(upto_, upto);
     cp_ = std::max(cp_, cp);
     ap_ = std::max(ap_, ap);
+    news_ = news_ || news;
     if (news && greeted_ && !over_) {
         beat();
         fetch_more();
@@ -117,22 +128,47 @@ bool feeder::take_message() {
     in_.erase(in_.begin(), in_.begin() + static_cast<ptrdiff_t>(sizeof(h) + len));
     if (harp_wire_check_body(&h, body, &why) != 0) {
         finish(fmt::format("the kernel sends a message that does not check: {}", why));
+    } else if (const char *other = check_identity(h)) {
+        finish(fmt::format("the kernel sends a message of another {}", other));
     } else if (h.type == HARP_WIRE_HELLO) {
         take_hello(body);
     } else if (h.type == HARP_WIRE_ACK && greeted_) {
-        harp_wire_ack a{};
-        memcpy(&a, body, sizeof(a));
-        const index_t top(le64_to_cpu(a.n));
-        loop_.post([this, alive = alive_, top] {
-            if (*alive && !over_ && top > told_top_) {
-                told_top_ = top;
-                hooks_.progress(top);
-            }
-        });
+        take_ack(body);
     } else {
         finish("the kernel sends what only a primary does");
     }
     return true;
+}
+
+/* Not who it is: that is harpd's to say, and FEED's to have checked. */
+const char *feeder::check_identity(const harp_wire_hdr &h) const {
+    if (memcmp(h.group, id_.group.data(), id_.group.size()) != 0) {
+        return "group";
+    }
+    if (le64_to_cpu(h.lineage) != id_.lineage.value()) {
+        return "lineage";
+    }
+    if (le32_to_cpu(h.epoch) != id_.epoch.value()) {
+        return "epoch";
+    }
+    return le64_to_cpu(h.view) == id_.view.value() ? nullptr : "view";
+}
+
+void feeder::take_ack(const uint8_t *body) {
+    harp_wire_ack a{};
+    memcpy(&a, body, sizeof(a));
+    const index_t top(le64_to_cpu(a.n));
+    if (top > top_) {
+        finish(fmt::format("the kernel acknowledges record {}, which it was not sent",
+                           top.value()));
+        return;
+    }
+    loop_.post([this, alive = alive_, top] {
+        if (*alive && !over_ && top > told_top_) {
+            told_top_ = top;
+            hooks_.progress(top);
+        }
+    });
 }
 
 void feeder::take_hello(const uint8_t *body) {
@@ -176,11 +212,12 @@ void feeder::queue(uint32_t nrec, const uint8_t *records, size_t len) {
     const auto *raw = reinterpret_cast<const uint8_t *>(&m);
     out_.insert(out_.end(), raw, raw + sizeof(m));
     out_.insert(out_.end(), records, records + len);
+    news_ = false;
 }
 
 /* While something is on its way, what is told goes with the next message. */
 void feeder::beat() {
-    if (greeted_ && out_.empty()) {
+    if (!over_ && greeted_ && out_.empty()) {
         queue(0, nullptr, 0);
         flush();
     }
@@ -209,8 +246,8 @@ void feeder::flush() {
     out_.clear();
     sent_ = 0;
     kernel_source_.set_events(EPOLLIN);
-    if (source_) {
-        source_source_.set_events(EPOLLIN); /* there is room again */
+    if (source_ && !source_source_) {
+        listen_to_source(); /* there is room again */
     }
 }
 
@@ -245,11 +282,22 @@ void feeder::fetched(result<unique_fd> r) {
     }
     source_ = std::move(*r);
     have_ = 0;
+    listen_to_source();
+}
+
+void feeder::listen_to_source() {
     source_source_ = loop_.watch(source_.get(), EPOLLIN, [this](uint32_t) { hear_source(); });
+    silence_.set_time(boottime_now() + source_patience);
+}
+
+/* Not watched at all: that it hung up would be told again and again. flush() goes on. */
+void feeder::pause_source() {
+    source_source_.reset();
+    silence_.set_time(time_point_t::max());
 }
 
 void feeder::source_ended(const std::string &why) {
-    source_source_.reset();
+    pause_source();
     source_.reset();
     fetching_ = false;
     if (!why.empty()) {
@@ -263,7 +311,7 @@ void feeder::source_ended(const std::string &why) {
 
 void feeder::hear_source() {
     if (!out_.empty()) {
-        source_source_.set_events(0); /* flush() goes on */
+        pause_source();
         return;
     }
     auto *raw = reinterpret_cast<uint8_t *>(buf_.data());
@@ -277,36 +325,16 @@ void feeder::hear_source() {
         return;
     }
     have_ += static_cast<size_t>(n);
+    silence_.set_time(boottime_now() + source_patience);
     pass_on();
-}
-
-/* Whole records in front of what has come, as many as one message takes. */
-static result<size_t> whole_records(const uint8_t *raw, size_t have, index_t first, index_t upto) {
-    size_t out = 0;
-    for (index_t at = first; at <= upto; ++at) {
-        const char *why = "";
-        const int err = harp_rec_check_header(raw + out, have - out, &why);
-        if (err == -EAGAIN) {
-            break;
-        }
-        if (err != 0) {
-            return fail(EBADMSG, fmt::format("record {}: {}", at.value(), why));
-        }
-        const size_t len = le32_to_cpu(reinterpret_cast<const harp_rec_hdr *>(raw + out)->len);
-        if (len > have - out || (out != 0 && out + len > HARP_WIRE_BATCH_MAX)) {
-            break;
-        }
-        out += len;
-    }
-    return out;
 }
 
 /* False: there is none yet, or no more. */
 bool feeder::pass_message() {
     auto *raw = reinterpret_cast<uint8_t *>(buf_.data());
-    const auto whole = whole_records(raw, have_, top_ + 1, upto_);
+    const auto whole = whole_records({raw, have_}, upto_ - top_, HARP_WIRE_BATCH_MAX);
     if (!whole) {
-        source_ended(whole.error().text);
+        source_ended(fmt::format("record {}: {}", top_.value() + 1, whole.error().text));
         return false;
     }
     if (*whole == 0) {

@@ -55,9 +55,13 @@ public:
 private:
     void hear_kernel();
     bool take_message();
+    const char *check_identity(const harp_wire_hdr &h) const;
     void take_hello(const uint8_t *body);
+    void take_ack(const uint8_t *body);
     void fetch_more();
     void fetched(result<unique_fd> r);
+    void listen_to_source();
+    void pause_source();
     void hear_source();
     bool pass_message();
     void pass_on();
@@ -87,7 +91,8 @@ private:
     index_t upto_;
     index_t cp_;
     index_t ap_;
-    index_t told_top_; /* to hooks_.progress */
+    index_t told_top_;  /* to hooks_.progress */
+    bool news_ = false; /* told while a message was on its way */
 
     bool fetching_ = false; /* asked for, or under way */
     unique_fd source_;
@@ -95,6 +100,7 @@ private:
     std::vector<uint64_t> buf_; /* of the source; records are aligned to 8 */
     size_t have_ = 0;
     event_source source_source_;
+    event_source silence_; /* of the source */
     event_source again_;
     event_source beat_;
 };

@@ -47,6 +47,27 @@ result<record_run> check_records(std::span<const uint8_t> bytes, index_t after, 
     return out;
 }
 
+result<size_t> whole_records(std::span<const uint8_t> bytes, uint64_t count, size_t limit) {
+    size_t out = 0;
+    for (; count != 0; count--) {
+        const auto rest = bytes.subspan(out);
+        const char *why = "";
+        const int err = harp_rec_check_header(rest.data(), rest.size(), &why);
+        if (err == -EAGAIN) {
+            break;
+        }
+        if (err != 0) {
+            return out != 0 ? result<size_t>(out) : result<size_t>(fail(EBADMSG, why));
+        }
+        const size_t len = le32_to_cpu(reinterpret_cast<const harp_rec_hdr *>(rest.data())->len);
+        if (len > rest.size() || (out != 0 && out + len > limit)) {
+            break;
+        }
+        out += len;
+    }
+    return out;
+}
+
 uint64_t count_records(std::span<const uint8_t> bytes) {
     uint64_t n = 0;
     for (size_t at = 0; at + sizeof(harp_rec_hdr) <= bytes.size(); n++) {

@@ -27,6 +27,13 @@ struct record_run {
 result<record_run> check_records(std::span<const uint8_t> bytes, index_t after, uint32_t prev_crc,
                                  bool check_first, lineage_t lineage);
 
+/*
+ * The length of the whole records in front of @bytes: at most @count of them, and together
+ * at most @limit long unless the first is longer. 0: none yet. An error: what is in front is
+ * none. Their headers alone are looked at.
+ */
+result<size_t> whole_records(std::span<const uint8_t> bytes, uint64_t count, size_t limit);
+
 /* How many whole records these bytes are; their headers have been checked. */
 uint64_t count_records(std::span<const uint8_t> bytes);
 

@@ -127,25 +127,7 @@ struct fill_state {
         }
     }
 
-    /* The length of the whole records in front; an error when what follows is none. */
-    result<size_t> whole() {
-        size_t out = 0;
-        for (;;) {
-            const char *why = "";
-            int err = harp_rec_check_header(raw() + out, have - out, &why);
-            if (err == -EAGAIN) {
-                return out;
-            }
-            if (err != 0) {
-                return out != 0 ? result<size_t>(out) : result<size_t>(fail(EBADMSG, why));
-            }
-            uint32_t len = le32_to_cpu(reinterpret_cast<harp_rec_hdr *>(raw() + out)->len);
-            if (len > have - out) {
-                return out;
-            }
-            out += len;
-        }
-    }
+    result<size_t> whole() { return whole_records({raw(), have}, UINT64_MAX, SIZE_MAX); }
 
     void drop(size_t n) {
         memmove(raw(), raw() + n, have - n);

@@ -52,6 +52,8 @@ public:
                       88, MSG_NOSIGNAL);
     }
     void hang_up() { fd_.reset(); }
+    /* In whose name it speaks. */
+    feed_identity own = identity();
 
     /* Takes what has come. */
     void take() {
@@ -77,6 +79,11 @@ private:
             Body b;
         } m{};
         m.h.type = type;
+        memcpy(m.h.group, own.group.data(), own.group.size());
+        m.h.lineage = cpu_to_le64(own.lineage.value());
+        m.h.epoch = cpu_to_le32(own.epoch.value());
+        m.h.inc = cpu_to_le64(8);
+        m.h.view = cpu_to_le64(own.view.value());
         m.b = body;
         harp_wire_seal(&m.h, &m.b, 0);
         ASSERT_EQ(::send(fd_.get(), &m, sizeof(m), MSG_NOSIGNAL), ssize_t(sizeof(m)));
@@ -140,9 +147,13 @@ private:
 /* A log of somebody, a kernel, and the feeder between. */
 class feeding {
 public:
-    feeding() : log(lineage_t(77)) {
+    /* @room: bytes on their way to the kernel; 0: as many as there may be. */
+    explicit feeding(int room = 0) : log(lineage_t(77)) {
         int ends[2];
         EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+        if (room != 0) {
+            EXPECT_EQ(setsockopt(ends[0], SOL_SOCKET, SO_SNDBUF, &room, sizeof(room)), 0);
+        }
         kernel = std::make_unique<fed_kernel>(unique_fd(ends[1]));
         feeder::hooks h;
         h.fetch = [this](index_t first, index_t last, auto done) { give(first, last, done); };
@@ -153,6 +164,7 @@ public:
         };
         f = std::make_unique<feeder>(events, identity(), unique_fd(ends[0]), std::move(h));
     }
+    ~feeding() { f.reset(); } /* before those who write to it are waited for */
     void records(int n) {
         for (int i = 0; i < n; ++i) {
             log.append_noop(view_fed);
@@ -183,7 +195,9 @@ public:
     std::unique_ptr<fed_kernel> kernel;
     std::unique_ptr<feeder> f;
     int fetches = 0;
-    int refuse = 0; /* so many fetches */
+    int refuse = 0;        /* so many fetches */
+    bool generous = false; /* all there is, whatever was asked for */
+    bool stalls = false;   /* the next source says nothing, and does not hang up */
     std::function<void(std::vector<uint8_t> &)> spoil;
     index_t progress;
     std::string ended;
@@ -199,7 +213,12 @@ private:
         }
         int ends[2];
         ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
-        auto bytes = log.bytes(first, std::min(last, log.top()));
+        if (std::exchange(stalls, false)) {
+            stalled_.reset(ends[1]);
+            done(unique_fd(ends[0]));
+            return;
+        }
+        auto bytes = log.bytes(first, generous ? log.top() : std::min(last, log.top()));
         if (spoil) {
             spoil(bytes);
         }
@@ -220,6 +239,7 @@ private:
         }
     };
     std::vector<joined> writers_;
+    unique_fd stalled_;
 };
 
 TEST(cluster_feeder, all_that_may_be_sent_arrives_in_order_and_no_more) {
@@ -235,6 +255,37 @@ TEST(cluster_feeder, all_that_may_be_sent_arrives_in_order_and_no_more) {
     t.f->tell(index_t(4500), index_t(4500), index_t(4500));
     ASSERT_TRUE(t.fed(index_t(4500))) << t.kernel->wrong << t.ended;
     EXPECT_EQ(t.ended, "");
+}
+
+TEST(cluster_feeder, what_a_source_gives_beyond_what_may_be_sent_goes_no_further) {
+    feeding t;
+    t.records(100);
+    t.generous = true;
+    t.f->tell(index_t(40), index_t(40), index_t(40));
+    t.kernel->greet(index_t(), view_t(), 0);
+    ASSERT_TRUE(t.fed(index_t(40))) << t.kernel->wrong << t.ended;
+    EXPECT_FALSE(t.until([&] { return t.kernel->top() > index_t(40); }, 700ms));
+    t.f->tell(index_t(60), index_t(60), index_t(60));
+    ASSERT_TRUE(t.fed(index_t(60))) << t.kernel->wrong << t.ended;
+}
+
+TEST(cluster_feeder, what_is_passed_on_is_whole_records_and_no_larger_than_a_message) {
+    memory_log log(lineage_t(77));
+    for (int i = 0; i < 9; ++i) {
+        log.append_noop(view_fed);
+    }
+    auto bytes = log.bytes(index_t(1), index_t(9));
+    const size_t one = bytes.size() / 9;
+    EXPECT_EQ(whole_records(bytes, 9, HARP_WIRE_BATCH_MAX).value_or(0), 9 * one);
+    EXPECT_EQ(whole_records(bytes, 4, HARP_WIRE_BATCH_MAX).value_or(0), 4 * one) << "no more";
+    EXPECT_EQ(whole_records(bytes, 9, 3 * one).value_or(0), 3 * one);
+    EXPECT_EQ(whole_records(bytes, 9, 3 * one - 1).value_or(0), 2 * one);
+    EXPECT_EQ(whole_records(bytes, 9, one - 1).value_or(0), one) << "the first in any case";
+    EXPECT_EQ(whole_records({bytes.data(), 2 * one - 1}, 9, HARP_WIRE_BATCH_MAX).value_or(0), one);
+    EXPECT_EQ(whole_records({bytes.data(), one - 1}, 9, HARP_WIRE_BATCH_MAX).value_or(1), 0u);
+    bytes[one] ^= 1;
+    EXPECT_EQ(whole_records(bytes, 9, HARP_WIRE_BATCH_MAX).value_or(0), one);
+    EXPECT_FALSE(whole_records(std::span(bytes).subspan(one), 8, HARP_WIRE_BATCH_MAX).ok());
 }
 
 TEST(cluster_feeder, it_goes_on_after_the_kernels_top_and_its_checksum) {
@@ -269,6 +320,32 @@ TEST(cluster_feeder, rubbish_from_the_source_ends_it_with_a_reason) {
     }
 }
 
+TEST(cluster_feeder, a_gap_between_records_ends_it_with_a_reason) {
+    feeding t;
+    t.records(10);
+    t.spoil = [&](std::vector<uint8_t> &b) {
+        const auto record = ptrdiff_t(b.size() / 10);
+        b.erase(b.begin() + 4 * record, b.begin() + 5 * record);
+    };
+    t.f->tell(index_t(10), index_t(10), index_t(10));
+    t.kernel->greet(index_t(), view_t(), 0);
+    ASSERT_TRUE(t.until([&] { return !t.ended.empty(); }));
+    EXPECT_NE(t.ended.find("record 6"), std::string::npos) << t.ended;
+    EXPECT_LE(t.kernel->top(), index_t(4));
+}
+
+/* Its machine may have died: then nothing says so. */
+TEST(cluster_feeder, a_source_of_which_nothing_is_heard_is_given_up) {
+    feeding t;
+    t.records(10);
+    t.stalls = true;
+    t.f->tell(index_t(10), index_t(10), index_t(10));
+    t.kernel->greet(index_t(), view_t(), 0);
+    ASSERT_TRUE(t.until([&] { return t.kernel->top() == index_t(10); }, 20s)) << t.ended;
+    EXPECT_EQ(t.fetches, 2);
+    EXPECT_EQ(t.ended, "");
+}
+
 TEST(cluster_feeder, a_source_that_fails_or_gives_less_is_asked_again) {
     feeding t;
     t.records(50);
@@ -298,6 +375,19 @@ TEST(cluster_feeder, what_is_told_arrives_though_there_is_nothing_to_send) {
     EXPECT_EQ(t.fetches, 0);
 }
 
+TEST(cluster_feeder, what_is_told_while_a_message_is_on_its_way_follows_at_once) {
+    feeding t(4096);
+    t.records(2000);
+    t.takes_ = false;
+    t.f->tell(index_t(2000), index_t(2000), index_t(1));
+    t.kernel->greet(index_t(), view_t(), 0);
+    t.until([] { return false; }, 200ms);
+    t.f->tell(index_t(2000), index_t(2000), index_t(5));
+    t.takes_ = true;
+    ASSERT_TRUE(t.fed(index_t(2000))) << t.kernel->wrong << t.ended;
+    EXPECT_TRUE(t.until([&] { return t.kernel->ap == index_t(5); }, 200ms));
+}
+
 TEST(cluster_feeder, progress_is_what_the_kernel_acknowledges) {
     feeding t;
     t.records(5);
@@ -323,6 +413,49 @@ TEST(cluster_feeder, a_kernel_that_does_not_read_stops_nobody) {
     ASSERT_TRUE(t.fed(index_t(60000))) << t.kernel->wrong << t.ended;
     t.takes_ = false;
     t.f.reset();
+}
+
+/* As when it stands between a kernel that waits for room and a source that is done. */
+TEST(cluster_feeder, a_source_that_hangs_up_while_the_kernel_does_not_read_costs_nothing) {
+    feeding t(4096);
+    t.records(2000);
+    t.takes_ = false;
+    t.f->tell(index_t(2000), index_t(2000), index_t(1));
+    t.kernel->greet(index_t(), view_t(), 0);
+    t.until([] { return false; }, 200ms);
+    int turns = 0;
+    t.until([&] { return ++turns < 0; }, 300ms);
+    EXPECT_LT(turns, 200) << "60 of 5 ms each";
+    t.takes_ = true;
+    ASSERT_TRUE(t.fed(index_t(2000))) << t.kernel->wrong << t.ended;
+}
+
+TEST(cluster_feeder, a_kernel_of_another_group_or_view_ends_it) {
+    const std::pair<std::string, std::function<void(feed_identity &)>> wrongs[] = {
+            {"group", [](feed_identity &id) { id.group[3] = 8; }},
+            {"lineage", [](feed_identity &id) { id.lineage = lineage_t(78); }},
+            {"epoch", [](feed_identity &id) { id.epoch = epoch_t(3); }},
+            {"view", [](feed_identity &id) { id.view = view_t(5); }},
+    };
+    for (const auto &[what, make_wrong] : wrongs) {
+        feeding t;
+        make_wrong(t.kernel->own);
+        t.kernel->greet(index_t(), view_t(), 0);
+        ASSERT_TRUE(t.until([&] { return !t.ended.empty(); })) << what;
+        EXPECT_NE(t.ended.find("another " + what), std::string::npos) << t.ended;
+    }
+}
+
+TEST(cluster_feeder, a_kernel_that_acknowledges_what_it_was_not_sent_ends_it) {
+    feeding t;
+    t.records(3);
+    t.f->tell(index_t(3), index_t(3), index_t(3));
+    t.kernel->greet(index_t(), view_t(), 0);
+    ASSERT_TRUE(t.fed(index_t(3)));
+    t.kernel->ack(index_t(4));
+    ASSERT_TRUE(t.until([&] { return !t.ended.empty(); }));
+    EXPECT_EQ(t.ended, "the kernel acknowledges record 4, which it was not sent");
+    EXPECT_EQ(t.progress, index_t());
 }
 
 TEST(cluster_feeder, a_kernel_that_hangs_up_or_talks_rubbish_ends_it_once) {
