@@ -2,6 +2,7 @@
 /* What a stranger may send to the ports, control messages excepted, and a disk hold as state. */
 #include "cluster/greeting.hh"
 #include "cluster/notice.hh"
+#include "cluster/outline.hh"
 #include "cluster/records.hh"
 #include "cluster/state_file.hh"
 #include "codec.h"
@@ -56,6 +57,13 @@ void state(std::string_view in) {
     }
 }
 
+void outline(const std::string &text) {
+    auto o = cluster::decode_outline(text);
+    if (o && cluster::decode_outline(cluster::encode(*o)).value_or({}) != *o) {
+        abort();
+    }
+}
+
 } // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
@@ -68,6 +76,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     size_t text = 0;
     (void)cluster::decode_answer(in, text);
     state({reinterpret_cast<const char *>(data), size});
+    outline({reinterpret_cast<const char *>(data), size});
     std::vector<uint64_t> aligned(size / 8 + 1);
     if (size != 0) {
         memcpy(aligned.data(), data, size);

@@ -42,7 +42,9 @@ TEST(cluster_outline, what_a_peer_may_not_say_is_named) {
         EXPECT_NE(refused(key, json(-1)).find(key), std::string::npos) << refused(key, json(-1));
         EXPECT_NE(refused(key, json("x")).find(key), std::string::npos);
     }
-    EXPECT_NE(refused("starts", json(3)), "taken");
+    EXPECT_NE(refused("colour", json(3)).find("colour: expected no such key"), std::string::npos);
+    EXPECT_NE(refused("starts", json(3)).find("starts: expected"), std::string::npos);
+    EXPECT_NE(refused("starts", json::parse(R"([["4",11]])")).find("pairs"), std::string::npos);
     EXPECT_NE(refused("starts", json::parse("[[4,11],[9]]")).find("pairs"), std::string::npos);
     EXPECT_NE(refused("starts", json::parse("[[4,11],[3,20]]")), "taken") << "views ascend";
     EXPECT_NE(refused("top", json(9)), "taken") << "ends before it begins";
@@ -54,6 +56,17 @@ TEST(cluster_outline, what_a_peer_may_not_say_is_named) {
         many.push_back(pair);
     }
     EXPECT_NE(refused("starts", many).find("expected"), std::string::npos);
+    for (const char *key : {"inc", "view", "base", "anchor_view", "top", "starts", "cp", "ap"}) {
+        auto all = json::parse(encode(log_outline())).items();
+        all.erase(key);
+        json rest = json::object();
+        for (const auto &[name, value] : all) {
+            rest[name] = value;
+        }
+        auto r = decode_outline(rest.dump());
+        ASSERT_FALSE(r.ok()) << key;
+        EXPECT_NE(r.error().text.find(std::string(key) + ": expected"), std::string::npos);
+    }
     EXPECT_FALSE(decode_outline("").ok());
     EXPECT_FALSE(decode_outline("[]").ok());
 }

@@ -3,6 +3,7 @@
  * A witness's harpd in this process, on loopback: what it does with what strangers and
  * mistaken peers send to its ports, and with files that are not what they should be.
  */
+#include "cluster/outline.hh"
 #include "node.hh"
 #include "util/json.hh"
 #include "vsr/wire.hh"
@@ -312,6 +313,35 @@ TEST_F(node_ports, a_greeting_of_the_wrong_place_is_told_so) {
     g.epoch = epoch_t(2);
     EXPECT_EQ(answer_to("127.0.8.1", g), ESTALE);
     EXPECT_EQ(answer_to("127.0.8.1", hello(greeting_kind::link)), EAGAIN) << "no view, no link";
+}
+
+TEST_F(node_ports, a_member_tells_another_what_log_it_has) {
+    start();
+    ASSERT_TRUE(wait([&] { return group_status()["state"] == "outside"; }));
+    const auto ask_for_it = [&] {
+        unique_fd fd = call("127.0.8.1");
+        auto bytes = cluster::encode(hello(greeting_kind::outline));
+        EXPECT_EQ(send(fd.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL),
+                  static_cast<ssize_t>(bytes.size()));
+        auto got = all_of(fd);
+        const auto begin = got.begin() + std::min(got.size(), cluster::answer_bytes);
+        size_t length = 0;
+        auto head = cluster::decode_answer({got.begin(), begin}, length);
+        std::string text(begin, got.end());
+        EXPECT_EQ(text.size(), length);
+        return head && head->code == 0 ? cluster::decode_outline(text)
+                                       : fail(head ? head->code : EBADMSG, text);
+    };
+    auto told = ask_for_it();
+    EXPECT_TRUE(wait([&] {
+        told = ask_for_it();
+        return told.ok() || told.error().code != EAGAIN;
+    }));
+    ASSERT_TRUE(told.ok()) << told.error().text;
+    EXPECT_EQ(told->inc, incarnation_t(1));
+    EXPECT_EQ(told->view, view_t());
+    EXPECT_EQ(told->log, log_summary());
+    EXPECT_EQ(answer_to("127.0.8.2", hello(greeting_kind::outline)), EACCES);
 }
 
 TEST_F(node_ports, a_request_that_is_none_is_refused) {

@@ -172,6 +172,9 @@ bool json::is_string() const noexcept {
 bool json::is_object() const noexcept {
     return std::holds_alternative<object_t>(v_);
 }
+bool json::is_array() const noexcept {
+    return std::holds_alternative<array_t>(v_);
+}
 
 bool json::as_bool() const {
     const auto *b = std::get_if<bool>(&v_);

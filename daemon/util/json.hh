@@ -69,6 +69,7 @@ public:
     bool is_number_unsigned() const noexcept;
     bool is_string() const noexcept;
     bool is_object() const noexcept;
+    bool is_array() const noexcept;
 
     /* string, bool, any integer that it fits, vector<string>. */
     template <typename T>
