@@ -57,15 +57,18 @@ std::string group_member::other_versions() const {
 }
 
 std::string group_member::suspects() const {
-    const knl::replica_facts f = backend_.replica->facts();
-    if (!last_marks_ || !last_marks_->report.poisoned) {
+    if (!last_marks_ || !last_marks_->report.suspects) {
         return {};
     }
-    const std::string which = f.suspects == 1 ? fmt::format("record {}", f.suspects_from)
-                                              : fmt::format("records {} to {}", f.suspects_from,
-                                                            f.suspects_from + f.suspects - 1);
-    return fmt::format("it was applying {} when it ended: harpctl log show {} --from {} -n {}",
-                       which, group_.name, f.suspects_from, f.suspects);
+    const record_range of = *last_marks_->report.suspects;
+    const uint64_t first = of.first.value();
+    const std::string which = of.first == of.last
+                                      ? fmt::format("record {}", first)
+                                      : fmt::format("records {} to {}", first, of.last.value());
+    const auto &noted = core_->disk().suspects;
+    return fmt::format("it was applying {} when it ended{}: harpctl log show {} --from {} -n {}",
+                       which, noted && noted->deaths > 1 ? ", and not for the first time" : "",
+                       group_.name, first, of.last - of.first + 1);
 }
 
 /* A promoted witness's log has nobody to wait for: it says what room it has left. */

@@ -107,6 +107,12 @@ result<disk_state> from_json(std::string_view text) {
             s.seal = seal_note{view_t(j.at("seal").at("formed").get<uint64_t>()),
                                index_t(j.at("seal").at("top").get<uint64_t>())};
         }
+        if (j.contains("suspects")) {
+            const json &of = j.at("suspects");
+            s.suspects = suspect_note{{index_t(of.at("first").get<uint64_t>()),
+                                       index_t(of.at("last").get<uint64_t>())},
+                                      of.at("deaths").get<uint32_t>()};
+        }
         if (s.self.value() >= member_count) {
             return fail(EINVAL, "self: no such slot");
         }
@@ -135,6 +141,11 @@ std::string encode_state(const disk_state &s, uint64_t seq) {
     }
     if (s.seal) {
         j["seal"] = {{"formed", s.seal->formed.value()}, {"top", s.seal->top.value()}};
+    }
+    if (s.suspects) {
+        j["suspects"] = {{"first", s.suspects->records.first.value()},
+                         {"last", s.suspects->records.last.value()},
+                         {"deaths", s.suspects->deaths}};
     }
     std::string body = j.dump(1) + "\n";
     return fmt::format("harp-state 1 {} {} {:08x}\n{}", seq, body.size(),

@@ -78,10 +78,14 @@ struct kernel_replica::io {
     }
 };
 
-/* Finding 19: did the kernel before this one end while it applied a record above AP? */
-static bool is_poisoned(const attributes &a) {
+/* Finding 19: what the kernel before this one was applying when it ended, if above AP. */
+static std::optional<record_range> suspects_of(const attributes &a) {
+    const uint64_t first = a.get(HARP_A_APPLYING_FIRST);
     const uint64_t count = a.get(HARP_A_APPLYING_COUNT);
-    return count != 0 && a.get(HARP_A_AP) + 1 < a.get(HARP_A_APPLYING_FIRST) + count;
+    if (count == 0 || a.get(HARP_A_AP) + 1 >= first + count) {
+        return std::nullopt;
+    }
+    return record_range{index_t(first), index_t(first + count - 1)};
 }
 
 object_report report_of(const attributes &a) {
@@ -112,7 +116,7 @@ object_report report_of(const attributes &a) {
     r.ap = index_t(a.get(HARP_A_AP));
     r.lb = index_t(a.get(HARP_A_LB));
     r.needs_copy = a.get(HARP_A_MEDIA_FAILURE) != 0;
-    r.poisoned = is_poisoned(a);
+    r.suspects = suspects_of(a);
     r.gate_bound = a.get(HARP_A_GATE_BOUND) != 0;
     r.free_bytes = a.get(HARP_A_FREE_BYTES);
     r.ring = a.get(HARP_A_RING_SIZE);
@@ -278,8 +282,6 @@ void kernel_replica::state_arrived(const attributes &a) {
     auto kind = a.get(HARP_A_REGION_KIND);
     facts_.region = kind < std::size(kinds) ? kinds[kind] : "unknown";
     facts_.region_why = a.region_why;
-    facts_.suspects_from = a.get(HARP_A_APPLYING_FIRST);
-    facts_.suspects = a.get(HARP_A_APPLYING_COUNT);
     facts_.ring_used = a.get(HARP_A_RING_USED);
     facts_.ring_size = a.get(HARP_A_RING_SIZE);
     facts_.acked = a.get(HARP_A_ACKED);

@@ -21,12 +21,10 @@ namespace harp::knl {
 
 /* Numbers for `harpctl status`, beyond what vsr::object_report says. */
 struct replica_facts {
-    bool present = false;       /* the object could be asked */
-    std::string trouble;        /* why not, one sentence */
-    std::string region;         /* "memmap", "plain memory", "file" */
-    std::string region_why;     /* what opening it found wrong */
-    uint64_t suspects_from = 0; /* records that the kernel before was applying at its end */
-    uint64_t suspects = 0;      /* how many */
+    bool present = false;   /* the object could be asked */
+    std::string trouble;    /* why not, one sentence */
+    std::string region;     /* "memmap", "plain memory", "file" */
+    std::string region_why; /* what opening it found wrong */
     uint64_t ring_used = 0;
     uint64_t ring_size = 0;
     uint64_t acked = 0;

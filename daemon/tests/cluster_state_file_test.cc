@@ -44,6 +44,7 @@ protected:
         v.voids = {index_t(40)};
         state.view = v;
         state.seal = seal_note{view_t(8), index_t(77)};
+        state.suspects = suspect_note{{index_t(5), index_t(9)}, 2};
     }
     void TearDown() override { fs::remove_all(dir); }
 

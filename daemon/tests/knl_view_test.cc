@@ -92,18 +92,18 @@ TEST(kernel, state_attributes_become_a_report) {
     EXPECT_EQ(fenced.current_role, role::none);
 }
 
-TEST(kernel, a_member_is_poisoned_until_it_has_applied_what_its_kernel_may_have_died_of) {
-    auto poisoned = [](uint64_t ap, uint64_t first, uint32_t count) {
+TEST(kernel, what_its_kernel_may_have_died_of_is_told_until_it_has_been_applied) {
+    auto suspects = [](uint64_t ap, uint64_t first, uint32_t count) {
         nl_reply m;
         mnl_attr_put_u64(m.h, HARP_A_AP, ap);
         mnl_attr_put_u64(m.h, HARP_A_APPLYING_FIRST, first);
         mnl_attr_put_u32(m.h, HARP_A_APPLYING_COUNT, count);
-        return knl::report_of(*knl::decode_attributes(m.h)).poisoned;
+        return knl::report_of(*knl::decode_attributes(m.h)).suspects;
     };
-    EXPECT_TRUE(poisoned(40, 41, 3));
-    EXPECT_TRUE(poisoned(42, 41, 3)) << "43 is left";
-    EXPECT_FALSE(poisoned(43, 41, 3));
-    EXPECT_FALSE(poisoned(40, 0, 0)) << "it was applying nothing";
+    EXPECT_EQ(suspects(40, 41, 3), (record_range{index_t(41), index_t(43)}));
+    EXPECT_TRUE(suspects(42, 41, 3)) << "43 is left";
+    EXPECT_FALSE(suspects(43, 41, 3));
+    EXPECT_FALSE(suspects(40, 0, 0)) << "it was applying nothing";
 }
 
 TEST(kernel, state_attributes_tell_what_a_lost_event_would_have) {

@@ -263,15 +263,14 @@ TEST_F(member_service, a_group_that_ends_ends_its_switchover) {
 TEST_F(member_service, its_status_says_what_its_kernel_may_have_died_of) {
     start();
     watermarks marks{serving_replica(disk_, facts_, told_).found(), {}, {}, false};
-    facts_.suspects_from = 41;
-    facts_.suspects = 3;
     hooks_.event(marks);
     EXPECT_EQ(member_->status()["suspects"], "") << "it has applied them since";
-    marks.report.poisoned = true;
+    marks.report.suspects = record_range{index_t(41), index_t(43)};
     hooks_.event(marks);
     EXPECT_EQ(member_->status()["suspects"],
               "it was applying records 41 to 43 when it ended: harpctl log show g --from 41 -n 3");
-    facts_.suspects = 1;
+    marks.report.suspects->last = index_t(41);
+    hooks_.event(marks);
     EXPECT_EQ(member_->status()["suspects"],
               "it was applying record 41 when it ended: harpctl log show g --from 41 -n 1");
 }

@@ -49,14 +49,42 @@ TEST(vsr_rules, S2_what_a_restarted_harpd_had_proposed_is_forgotten) {
 
 TEST(vsr_rules, V1_a_member_that_died_of_a_record_does_not_propose) {
     object_report r = settled_report();
-    r.poisoned = true;
-    one m(make_config(slot_b), settled_disk(slot_b), r);
+    disk_state d = settled_disk(slot_b);
+    r.suspects = record_range{index_t(7), index_t(9)};
+    d.suspects = suspect_note{*r.suspects, 2};
+    one m(make_config(slot_b), d, r);
     m.until_it_proposes();
     EXPECT_EQ(m.asked_for<cmd_fence>(), nullptr);
-    r.poisoned = false;
-    one healthy(make_config(slot_b), settled_disk(slot_b), r);
-    healthy.until_it_proposes();
-    EXPECT_NE(healthy.asked_for<cmd_fence>(), nullptr) << "this test can fail";
+    d.suspects->deaths = 1;
+    one first_time(make_config(slot_b), d, r);
+    first_time.until_it_proposes();
+    EXPECT_NE(first_time.asked_for<cmd_fence>(), nullptr) << "it need not have died of them";
+    d.suspects->deaths = 2;
+    r.suspects.reset();
+    one past(make_config(slot_b), d, r);
+    past.until_it_proposes();
+    EXPECT_NE(past.asked_for<cmd_fence>(), nullptr) << "its AP is past them";
+}
+
+/* N4: the same records in two lives one after the other; others are new ones. */
+TEST(vsr_rules, N4_deaths_over_the_same_records_are_counted_from_life_to_life) {
+    disk_state d = settled_disk(slot_b);
+    const auto next_life = [&d](std::optional<record_range> suspects) {
+        one m(make_config(slot_b), d, {});
+        m.disk_done();
+        m.report = settled_report();
+        m.report.inc = m.c.disk().inc;
+        m.report.suspects = suspects;
+        m.answer<cmd_attach>();
+        while (m.disk_done()) {}
+        d = m.c.disk();
+        return d.suspects ? d.suspects->deaths : 0;
+    };
+    EXPECT_EQ(next_life(record_range{index_t(7), index_t(9)}), 1U);
+    EXPECT_EQ(next_life(record_range{index_t(9), index_t(12)}), 2U);
+    EXPECT_EQ(next_life(record_range{index_t(13), index_t(14)}), 1U);
+    EXPECT_EQ(next_life(record_range{index_t(13), index_t(13)}), 2U);
+    EXPECT_EQ(next_life(std::nullopt), 0U);
 }
 
 /* Of a dead primary it hears of no AP: waiting until it lags no more would be for ever. */

@@ -184,6 +184,7 @@ void core::impl::attached(const object_report &report) {
         return;
     }
     take_report(report);
+    note_suspects();
     seen_ = std::max({seen_, report.fence, disk_.agreed});
     if (report.formed > disk_.formed && report.view_of_formed) {
         disk_.formed = report.formed; /* S1: formed := max(disk, region) */
@@ -208,6 +209,25 @@ void core::impl::attached(const object_report &report) {
     note_line(note::level::info,
               fmt::format("incarnation {} starts, last view formed {}, log {}", disk_.inc.value(),
                           disk_.formed.value(), report.intact ? "whole" : "not whole"));
+}
+
+/*
+ * Finding 19. A kernel that ended while it applied records need not have died of them, and
+ * they are tried again. Where the next one ends over the same, this member is no primary, who
+ * would apply them before another holds them; with its AP past them all is forgotten.
+ */
+void core::impl::note_suspects() {
+    const auto before = disk_.suspects;
+    disk_.suspects.reset();
+    if (report_.suspects) {
+        const bool again = before && before->records.overlaps(*report_.suspects);
+        disk_.suspects = suspect_note{*report_.suspects, again ? before->deaths + 1 : 1};
+    }
+    dirty_ = dirty_ || disk_.suspects != before;
+}
+
+bool core::impl::poisoned(const object_report &report) const {
+    return report.suspects && disk_.suspects && disk_.suspects->deaths > 1;
 }
 
 /* C1, first version: the last view this member formed was an earlier life's. */

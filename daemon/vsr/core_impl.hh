@@ -201,6 +201,8 @@ private:
     const member &me() const { return cfg_.members[cfg_.self.value()]; }
     const member &who(slot_t s) const { return cfg_.members[s.value()]; }
     bool stays_out() const;
+    void note_suspects();
+    bool poisoned(const object_report &report) const;
 
     /* core_propose.cc: V1, V2, V4, V7 */
     bool may_propose() const;

@@ -10,7 +10,7 @@ namespace harp::vsr {
 
 /* V1: P or B; never W; not while its files or its log forbid it. */
 bool core::impl::may_propose() const {
-    return me().is_data() && !stays_out() && !report_.needs_copy && !report_.poisoned;
+    return me().is_data() && !stays_out() && !report_.needs_copy && !poisoned(report_);
 }
 
 /* Is anybody there with whom a view could be made? Saves view numbers and fsyncs. */

@@ -105,6 +105,24 @@ struct view_record {
     bool has(slot_t slot) const noexcept { return primary.slot == slot || backup.slot == slot; }
 };
 
+struct record_range {
+    index_t first;
+    index_t last;
+
+    bool operator==(const record_range &) const = default;
+    bool overlaps(const record_range &other) const noexcept {
+        return first <= other.last && other.first <= last;
+    }
+};
+
+/* N4: so many kernels of this member in a row have ended while they applied these. */
+struct suspect_note {
+    record_range records;
+    uint32_t deaths = 0;
+
+    bool operator==(const suspect_note &) const = default;
+};
+
 /* A matching seal makes a log of this view whole (rule P1). */
 struct seal_note {
     view_t formed;
@@ -130,6 +148,7 @@ struct disk_state {
     view_t formed;
     std::optional<view_record> view; /* the VIEW record of formed */
     std::optional<seal_note> seal;
+    std::optional<suspect_note> suspects;
     std::array<incarnation_t, member_count> peer_inc{}; /* highest seen, by slot */
 
     bool operator==(const disk_state &) const = default;
@@ -160,7 +179,8 @@ struct object_report {
     index_t ap;
     index_t lb;
     bool needs_copy = false;
-    bool poisoned = false; /* suspects: may form a view, not serve it */
+    /* What the kernel before this one was applying at its end, while AP is below (finding 19). */
+    std::optional<record_range> suspects;
     bool gate_bound = false;
     uint64_t free_bytes = 0;
     uint64_t free_inodes = 0;
