@@ -10,10 +10,11 @@ RINGS	:= style unit fuzz model kunit vm cluster
 VERSION	:= $(shell sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' dkms.conf)
 DKMS_SRC = $(DESTDIR)/usr/src/harp-$(VERSION)
 
-.PHONY: help all kmod daemon stage install dkms-install check $(RINGS:%=check-%) style bench torture demo clean deps
+.PHONY: help all kmod daemon stage install dkms-install check $(RINGS:%=check-%) style bench torture demo demo-killer-packet clean deps
 
 help:
 	@echo 'make demo           three servers, a client, a panic in the middle of a copy'
+	@echo 'make demo-killer-packet   the same, and both file servers panic at once'
 	@echo 'make check          all rings; make $(RINGS:%=check-%): one'
 	@echo 'make bench          the same work on knfsd sync, knfsd async and harp: a table, out/bench.json'
 	@echo 'make torture        redo after crashes at any moment, until it is stopped (SEED=… SECONDS=…)'
@@ -75,10 +76,10 @@ check-vm check-cluster: check-%:
 	@$(MAKE) stage
 	@scripts/ring $*
 
-demo:
+demo demo-killer-packet:
 	@scripts/deps build lab
 	@$(MAKE) stage
-	@scripts/demo
+	@scripts/demo $(if $(filter demo-%,$@),--killer-packet)
 
 bench:
 	@scripts/deps lab

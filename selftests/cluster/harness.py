@@ -98,7 +98,7 @@ def wait_for(what: str, probe: Callable[[], T | None], timeout: float,
         time.sleep(max(interval, now - begin))
 
 
-def on_each(nodes: Iterable[str], work: Callable[[str], None]) -> None:
+def on_each(nodes: Iterable[str], work: Callable[[str], object]) -> None:
     """The same work on several machines at once; raises what failed first."""
     with concurrent.futures.ThreadPoolExecutor() as pool:
         list(pool.map(work, nodes))

@@ -130,7 +130,7 @@ class LastLineTest(unittest.TestCase):
                  ) -> tuple[int, dict[str, Any], str]:
         """Exit status, the last line and what was said on stderr; @copied is what
         the part with the machines returns or, an exception, raises."""
-        parts = {"prepare": None, "check_trees": None, "copy_through_a_panic": copied,
+        parts = {"prepare": None, "check_trees": None, "copy_through": copied,
                  "check_copies": None}
         with contextlib.ExitStack() as stack:
             for name, value in parts.items():
@@ -187,15 +187,17 @@ class LastLineTest(unittest.TestCase):
             def __getattr__(self, name: str) -> Any:
                 return lambda *_, **__: 4 if name == "wait_serving" else "7"
 
+        def accident(*_: Any) -> Any:
+            return demo.Accident(9, lambda gaps: ([], {"waits": gaps}))
+
         client = unittest.mock.Mock()
         client.return_value.result.return_value = COPIED
         with unittest.mock.patch.multiple(demo, Client=client, Clocks=unittest.mock.Mock(),
-                                          timeline=unittest.mock.Mock(return_value=[]),
-                                          rejoin=unittest.mock.Mock(return_value=([], {}))), \
-                unittest.mock.patch.object(demo, "print_timeline"), \
+                                          print_timeline=unittest.mock.Mock()), \
                 contextlib.redirect_stdout(io.StringIO()):
-            line = demo.copy_through_a_panic(Machines(), Machines())
-        self.assertEqual((line["repeated"], line["outage_ms"]), (2, 3900))
+            line = demo.copy_through(Machines(), Machines(), accident)
+        self.assertEqual((line["repeated"], line["outage_ms"], line["view_after"],
+                          line["waits"]), (2, 3900, 9, COPIED["gaps"]))
 
 
 if __name__ == "__main__":
