@@ -137,6 +137,7 @@ result<void> group_member::begin() {
     }
     backend_ = std::move(*made);
     object_report found = backend_.replica->found();
+    own_ = found;
     if (found.inc) {
         /* An earlier harpd's: what it left on, link and service, is not made twice. */
         service_ = service_phase::on;
@@ -264,8 +265,8 @@ void group_member::adopt(kernel_command command) {
         /* Parked operations may hold records that are to be cut (G3). */
         give_up("another member is to be primary");
     }
-    const index_t top = last_marks_ ? last_marks_->report.log.top : index_t();
-    if (!group_.members[self_.value()].is_data() || std::min(cmd.match.index, top) >= r.s) {
+    if (!group_.members[self_.value()].is_data() ||
+        std::min(cmd.match.index, own_.log.top) >= r.s) {
         backend_.replica->execute(std::move(command));
         return;
     }
@@ -304,6 +305,7 @@ void group_member::make_catch_up() {
     e.outline = [this](slot_t peer, auto done) { dial_outline(peer, std::move(done)); };
     e.fetch = [this](const log_source &s, auto done) { dial_fetch(s, std::move(done)); };
     catch_up_ = std::make_unique<cluster::catch_up>(std::move(e));
+    catch_up_->look(own_);
 }
 
 void group_member::arm() {
@@ -415,8 +417,13 @@ void group_member::on_kernel(const kernel_event &event) {
     }
     if (const auto *marks = std::get_if<watermarks>(&event)) {
         last_marks_ = *marks;
-        catch_up_->look(marks->report);
+        own_ = marks->report;
+        catch_up_->look(own_);
         backlog_.look(boottime_now(), backend_.replica->facts(), marks->report);
+    }
+    if (const auto *done = std::get_if<command_done>(&event); done && done->report) {
+        own_ = *done->report; /* what it was fenced at is newer than the last poll */
+        catch_up_->look(own_);
     }
     core_->on_kernel(boottime_now(), event);
     carry_out();

@@ -163,6 +163,7 @@ private:
     };
     std::array<peer_news, vsr::member_count> peers_;
     std::optional<vsr::watermarks> last_marks_;
+    vsr::object_report own_; /* as told last, in an answer or by itself */
     knl::backlog backlog_;
     std::vector<std::string> machine_;     /* what of it is not as it should be */
     std::vector<net::connection> clients_; /* of the primary before us */
