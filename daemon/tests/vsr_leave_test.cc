@@ -55,6 +55,19 @@ TEST(vsr_core, a_deposed_primary_gives_its_service_up) {
     EXPECT_EQ(m.c.state(), member_state::outside);
 }
 
+/* Its kernel would take no history of the others as long as it is in a view. */
+TEST(vsr_core, a_backup_that_was_left_behind_leaves_its_view_and_comes_back) {
+    one m(make_config(slot_b, true), settled_disk(slot_b), backup_report());
+    status_beat s;
+    s.live_primary = slot_p;
+    s.live_view = view_t(8);
+    m.hear(slot_p, view_t(8), s);
+    ASSERT_NE(m.asked_for<cmd_leave>(), nullptr);
+    EXPECT_EQ(m.asked_for<cmd_leave>()->view, view_t(4));
+    m.pass(quick_timings().status_interval);
+    EXPECT_EQ(m.c.state(), member_state::returning);
+}
+
 TEST(vsr_core, a_primary_that_goes_on_in_the_next_view_gives_nothing_up) {
     one m(make_config(slot_p), settled_disk(slot_p), serving_report(true));
     follow_start(m, 9, slot_b, record_of(9, slot_p, slot_w, 10, 4));

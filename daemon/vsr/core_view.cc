@@ -590,12 +590,10 @@ void core::impl::leave_view() {
     set_phase(phase::outside{});
 }
 
-/* Others serve in a later view: this one is over. */
+/* Others serve in a later view: this one is over, and its kernel can be fed (C1). */
 void core::impl::deposed(slot_t by, view_t view) {
-    if (in<phase::primary>()) {
-        ask_kernel(cmd_leave{as<phase::primary>().record.view});
-    }
-    if (current_record()) {
+    if (const view_record *r = current_record()) {
+        ask_kernel(cmd_leave{r->view});
         leave_view();
     }
     give_up_service(fmt::format("{} serves in view {}", who(by).name, view.value()));
