@@ -51,7 +51,6 @@ vsr::config core_config(const disk_state &disk, const config::group_config &g) {
     c.members = disk.members;
     c.self = disk.self;
     c.times = timings_of(g);
-    c.allow_return = true;
     /* A full log would end the view that needs it at once. */
     c.space_min = g.members[disk.members.size() - 1].log_size / 16;
     return c;

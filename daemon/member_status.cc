@@ -84,6 +84,12 @@ std::string group_member::slow_disks(const status_report &s) const {
 json group_member::status() const {
     time_point_t now = boottime_now();
     status_report s = core_->status(now);
+    if (s.state == member_state::returning && !catch_up_->trouble().empty()) {
+        s.why_not_serving += "; " + catch_up_->trouble();
+        if (catch_up_->needs_copy()) {
+            s.advice = copy_advice;
+        }
+    }
     knl::replica_facts f = backend_.replica->facts();
     const disk_state &disk = core_->disk();
     json members = json::array();

@@ -35,6 +35,7 @@ void catch_up::stop() {
     purpose_ = std::monostate();
     feeder_.reset();
     trouble_.clear();
+    needs_copy_ = false;
 }
 
 void catch_up::follow(std::optional<feed_wanted> wanted) {
@@ -104,6 +105,7 @@ void catch_up::join(const log_outline &theirs) {
         return;
     }
     told(theirs.cp, theirs.ap);
+    needs_copy_ = false;
     /*
      * The first CP the kernel is told is as far as it redoes (I4). An earlier life of this
      * member applied nothing above the s of a later view, but a CP may be from before that.
@@ -118,6 +120,7 @@ void catch_up::join(const log_outline &theirs) {
     const auto match = continue_point(own_.log, own_.lb, theirs.log,
                                       std::min(theirs.cp, theirs.log.top));
     if (!match) {
+        needs_copy_ = true;
         failed(fmt::format("the log of view {} begins at record {}, and this disk ends at {}: "
                            "it needs a copy",
                            wanted.view.value(), theirs.log.base.value(), own_.lb.value()));

@@ -54,6 +54,8 @@ public:
     void told(index_t cp, index_t ap);
     /* Why it does not get on; empty: it does. For `harpctl status`. */
     const std::string &trouble() const noexcept { return trouble_; }
+    /* The trouble is that the history at hand does not reach back to this disk. */
+    bool needs_copy() const noexcept { return needs_copy_; }
 
 private:
     struct following {
@@ -85,6 +87,7 @@ private:
     index_t top_;    /* the kernel's log reaches to here */
     index_t polled_; /* it has been asked since */
     std::string trouble_;
+    bool needs_copy_ = false;
     event_source again_;
     std::unique_ptr<feeder> feeder_;
 };

@@ -9,13 +9,12 @@
 /* Not harp::vsr::test's: vsr_rig.hh has a record_of() of its own. */
 namespace harp::vsr::test::by_hand {
 
-inline config make_config(slot_t self, bool allow_return = false) {
+inline config make_config(slot_t self) {
     config c;
     c.group = make_group();
     c.members = make_members();
     c.self = self;
     c.times = quick_timings();
-    c.allow_return = allow_return;
     return c;
 }
 

@@ -43,7 +43,7 @@ TEST(vsr_core, a_new_life_holds_for_the_promise_of_its_last_view) {
 }
 
 TEST(vsr_core, while_it_holds_a_member_neither_agrees_nor_proposes) {
-    one m(make_config(slot_b, true), settled_disk(slot_b), {});
+    one m(make_config(slot_b), settled_disk(slot_b), {});
     m.disk_done();
     m.report = settled_report();
     m.report.inc = incarnation_t(2);
@@ -61,27 +61,97 @@ TEST(vsr_core, while_it_holds_a_member_neither_agrees_nor_proposes) {
     EXPECT_NE(m.asked_for<cmd_fence>(), nullptr);
 }
 
-TEST(vsr_core, a_restarted_data_member_stays_out_and_says_so) {
-    one m(make_config(slot_b), settled_disk(slot_b), {});
-    m.disk_done();
-    m.report = settled_report();
-    m.report.inc = incarnation_t(2);
-    m.answer<cmd_attach>();
-    EXPECT_EQ(m.c.state(), member_state::stays_out);
-    for (int i = 0; i < 20; ++i) {
-        m.hear(slot_w, view_t(0), status_beat{});
-        m.pass(200ms);
+TEST(vsr_core, a_restarted_data_member_says_what_it_holds_and_tries_to_make_a_view) {
+    for (bool whole : {true, false}) {
+        one m(make_config(slot_b), settled_disk(slot_b), {});
+        m.disk_done();
+        m.report = settled_report();
+        m.report.inc = incarnation_t(2);
+        m.report.intact = whole;
+        m.answer<cmd_attach>();
+        EXPECT_EQ(m.c.state(), member_state::outside);
+        auto s = m.c.status(m.now);
+        EXPECT_EQ(s.headline, whole ? "in no view: its log of view 4 is whole"
+                                    : "in no view: its log of view 4 is not whole");
+        EXPECT_NE(s.why_not_serving.find("no other member is heard"), std::string::npos);
+        EXPECT_EQ(s.advice, "") << "it does what there is to do by itself";
+        m.until_it_proposes();
+        ASSERT_NE(m.asked_for<cmd_fence>(), nullptr);
+        const view_t own = m.asked_for<cmd_fence>()->view;
+        m.fence_granted(own.value());
+        m.disk_done();
+        ASSERT_NE(m.said<propose>(slot_w), nullptr);
     }
-    EXPECT_EQ(m.asked_for<cmd_fence>(), nullptr) << "it proposes nothing";
+}
+
+TEST(vsr_core, a_member_outside_says_that_it_comes_back_when_somebody_serves) {
+    disk_state d = settled_disk(slot_b);
+    d.inc = incarnation_t(2);
+    object_report r = settled_report();
+    r.inc = incarnation_t(2);
+    one m(make_config(slot_b), d, r);
+    status_beat live;
+    live.current_role = role::primary;
+    live.serving = true;
+    live.live_primary = slot_p;
+    live.live_view = view_t(8);
+    m.hear(slot_p, view_t(8), live);
+    m.pass(quick_timings().status_interval);
+    EXPECT_EQ(m.c.state(), member_state::returning);
     auto s = m.c.status(m.now);
-    EXPECT_NE(s.headline.find("stays out"), std::string::npos);
-    EXPECT_NE(s.headline.find("whole"), std::string::npos);
-    EXPECT_FALSE(s.advice.empty());
-    m.hear(slot_p, view_t(8), propose{});
-    m.fence_granted(8);
-    m.disk_done();
-    ASSERT_NE(m.said<agree>(slot_p), nullptr) << "its vote and its log still count";
-    EXPECT_TRUE(m.said<agree>(slot_p)->stays_out);
+    EXPECT_NE(s.headline.find("comes back"), std::string::npos) << s.headline;
+    EXPECT_EQ(s.why_not_serving, "alfa serves without this member");
+    EXPECT_EQ(s.advice, "");
+    ASSERT_NE(m.said<status_beat>(slot_p), nullptr);
+    EXPECT_TRUE(m.said<status_beat>(slot_p)->comes_back);
+    EXPECT_FALSE(m.said<status_beat>(slot_p)->needs_copy);
+}
+
+TEST(vsr_core, a_member_that_needs_a_copy_says_so_and_not_that_it_comes_back) {
+    object_report r = settled_report();
+    r.needs_copy = true;
+    one m(make_config(slot_b), settled_disk(slot_b), r);
+    auto s = m.c.status(m.now);
+    EXPECT_EQ(s.headline, "in no view: its files must be copied anew");
+    EXPECT_NE(s.advice.find("copied anew"), std::string::npos);
+    status_beat live;
+    live.current_role = role::primary;
+    live.serving = true;
+    live.live_primary = slot_p;
+    live.live_view = view_t(8);
+    m.hear(slot_p, view_t(8), live);
+    m.pass(quick_timings().status_interval);
+    EXPECT_EQ(m.c.state(), member_state::outside);
+    s = m.c.status(m.now);
+    EXPECT_EQ(s.headline, "in no view: its files must be copied anew");
+    EXPECT_EQ(s.why_not_serving, "alfa serves without this member");
+    EXPECT_NE(s.advice.find("copied anew"), std::string::npos);
+    ASSERT_NE(m.said<status_beat>(slot_p), nullptr);
+    EXPECT_FALSE(m.said<status_beat>(slot_p)->comes_back);
+    EXPECT_TRUE(m.said<status_beat>(slot_p)->needs_copy);
+}
+
+TEST(vsr_core, a_primary_says_what_it_would_not_survive_while_a_data_member_is_outside) {
+    disk_state d = settled_disk(slot_p);
+    d.agreed = d.formed = view_t(8);
+    d.view = record_of(8, slot_p, slot_w, 10, 4);
+    object_report r = serving_report(true);
+    r.fence = r.formed = r.view = view_t(8);
+    r.view_of_formed = d.view;
+    one m(make_config(slot_p), d, r);
+    auto says = [&] { return m.c.status(m.now).not_survived; };
+    EXPECT_EQ(says(), "bravo is not heard: the next failure stops the group");
+    status_beat b;
+    m.hear(slot_b, view_t(4), b);
+    EXPECT_EQ(says(), "bravo is outside the view: a failure of alfa stops the group");
+    b.comes_back = true;
+    m.hear(slot_b, view_t(4), b);
+    EXPECT_EQ(says(), "bravo is coming back: until then a failure of alfa stops the group");
+    b.comes_back = false;
+    b.needs_copy = true;
+    m.hear(slot_b, view_t(4), b);
+    EXPECT_EQ(says(),
+              "bravo needs a copy of the files: the next failure of a member stops the group");
 }
 
 TEST(vsr_core, a_restarted_harpd_is_no_new_life_and_goes_on_in_its_view) {

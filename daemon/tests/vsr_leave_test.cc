@@ -57,7 +57,7 @@ TEST(vsr_core, a_deposed_primary_gives_its_service_up) {
 
 /* Its kernel would take no history of the others as long as it is in a view. */
 TEST(vsr_core, a_backup_that_was_left_behind_leaves_its_view_and_comes_back) {
-    one m(make_config(slot_b, true), settled_disk(slot_b), backup_report());
+    one m(make_config(slot_b), settled_disk(slot_b), backup_report());
     status_beat s;
     s.live_primary = slot_p;
     s.live_view = view_t(8);

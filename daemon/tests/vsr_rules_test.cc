@@ -12,7 +12,7 @@ namespace by_hand {
 
 /* The region was told of view 8 and the disk was not: the crash came between. */
 TEST(vsr_rules, S1_formed_is_the_greater_of_the_disks_and_the_regions) {
-    one m(make_config(slot_p, true), settled_disk(slot_p), {});
+    one m(make_config(slot_p), settled_disk(slot_p), {});
     m.disk_done();
     m.report = settled_report();
     m.report.inc = incarnation_t(2);

@@ -53,7 +53,7 @@ std::vector<message> one_of_each() {
     agree a;
     a.formed = view_t(13);
     a.view = some_view();
-    a.intact = a.stays_out = true;
+    a.intact = a.poisoned = true;
     a.log = some_log();
     a.lb = index_t(7);
     a.ap = index_t(80);
@@ -66,7 +66,7 @@ std::vector<message> one_of_each() {
     s.sources = {{slot_t(1), index_t(5), index_t(90)}, {slot_t(0), index_t(1), index_t(4)}};
     status_beat b;
     b.current_role = role::backup;
-    b.leaving = b.wants_answer = true;
+    b.leaving = b.needs_copy = b.wants_answer = true;
     b.live_primary = slot_t(0);
     b.live_view = view_t(40);
     b.top = index_t(9);
@@ -194,8 +194,8 @@ TEST(vsr_wire, lengths_beyond_their_bounds_are_refused_before_anything_is_alloca
     seal(bytes);
     EXPECT_EQ(fault(bytes), wire_fault::body);
     bytes = encode(with(agree{}));
-    /* formed 8, no view 1, four flags, base, anchor, top: then the number of views */
-    size_t at = wire_header_bytes + 8 + 1 + 4 + 24;
+    /* formed 8, no view 1, three flags, base, anchor, top: then the number of views */
+    size_t at = wire_header_bytes + 8 + 1 + 3 + 24;
     bytes[at] = 0xff;
     bytes[at + 1] = 0xff;
     seal(bytes);

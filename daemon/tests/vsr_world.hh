@@ -148,7 +148,6 @@ enum class crash_kind { soft, hard, process };
 struct world_config {
     uint64_t seed = 1;
     broken_rule broken = broken_rule::none;
-    bool allow_return = true;
     double loss = 0.0;
     double twice = 0.0;
     double late = 0.0; /* probability that a copy arrives much later */
@@ -227,7 +226,6 @@ public:
         cc.members = make_members();
         cc.self = s;
         cc.times = cfg_.times;
-        cc.allow_return = cfg_.allow_return;
         cc.broken = cfg_.broken;
         n.tick_at = {};
         n.brain = std::make_unique<core>(cc, n.disk, n.replica->report(local(n)), local(n));

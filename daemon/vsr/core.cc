@@ -230,16 +230,6 @@ bool core::impl::poisoned(const object_report &report) const {
     return report.suspects && disk_.suspects && disk_.suspects->deaths > 1;
 }
 
-/* C1, first version: the last view this member formed was an earlier life's. */
-bool core::impl::stays_out() const {
-    if (cfg_.allow_return || !me().is_data() || !disk_.formed || !disk_.view) {
-        return false;
-    }
-    const auto &v = *disk_.view;
-    incarnation_t mine = v.primary.slot == cfg_.self ? v.primary.inc : v.backup.inc;
-    return !v.has(cfg_.self) || mine != disk_.inc;
-}
-
 void core::impl::set_phase(phase_t next) {
     phase_ = std::move(next);
     out_.status_changed = true;

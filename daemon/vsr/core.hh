@@ -61,11 +61,6 @@ struct config {
     timings times;
     uint64_t lag_limit = 1024; /* records; rule V5, when another view can form */
     uint64_t space_min = 0;    /* bytes W needs to be newly taken as backup */
-    /*
-     * false: a data member that restarted, or would have to give records up or
-     * fetch them to be primary, stays out of views and says so. true: V5 in full.
-     */
-    bool allow_return = false;
     broken_rule broken = broken_rule::none; /* tests only */
 };
 
@@ -170,7 +165,6 @@ enum class member_state : uint8_t {
     holding,   /* S1: waits until a promise of its earlier life has run out */
     outside,   /* in no view */
     returning, /* and wants its place back: somebody serves (rule C1) */
-    stays_out, /* restarted data member (rule C1, first version) */
     proposing,
     agreed,   /* bound to a coordinator */
     adopting, /* START accepted */
@@ -194,6 +188,11 @@ struct status_report {
     std::string not_survived;    /* what failure would stop the group now */
     std::string advice;          /* what to do */
 };
+
+/* To a person whose member cannot take up what it missed (C2). */
+inline constexpr std::string_view copy_advice =
+        "its files must be copied anew, which is not in this version: the group goes on without "
+        "this member, or is made anew";
 
 /* Refused messages, by the first check that failed. */
 struct counters {

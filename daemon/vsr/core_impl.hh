@@ -200,7 +200,6 @@ private:
     void take_report(const object_report &report);
     const member &me() const { return cfg_.members[cfg_.self.value()]; }
     const member &who(slot_t s) const { return cfg_.members[s.value()]; }
-    bool stays_out() const;
     void note_suspects();
     bool poisoned(const object_report &report) const;
 

@@ -10,7 +10,7 @@ namespace harp::vsr {
 
 /* V1: P or B; never W; not while its files or its log forbid it. */
 bool core::impl::may_propose() const {
-    return me().is_data() && !stays_out() && !report_.needs_copy && !poisoned(report_);
+    return me().is_data() && !report_.needs_copy && !poisoned(report_);
 }
 
 /* Is anybody there with whom a view could be made? Saves view numbers and fsyncs. */
@@ -184,7 +184,6 @@ void core::impl::try_decide(bool last_chance) {
     in.avoid_backup = avoid_backup_;
     in.lag_limit = cfg_.lag_limit;
     in.space_min = cfg_.space_min;
-    in.allow_return = cfg_.allow_return;
     in.broken = cfg_.broken;
     std::string passed_over;
     auto decided = decide(in, &passed_over);

@@ -19,7 +19,7 @@ static constexpr duration_t exclusion_memory = std::chrono::hours(1);
 /* ---- who returns ---- */
 
 bool core::impl::may_return() const {
-    return cfg_.allow_return && me().is_data() && !report_.needs_copy;
+    return me().is_data() && !report_.needs_copy;
 }
 
 /* Its backup holds the view's whole log and serves nobody; else the primary itself. */
@@ -145,7 +145,7 @@ void core::impl::hear(const message_header &h, const struct request &r) {
     }
     /* It repeats itself: what stands in the way now may not soon. */
     const bool stable = now_ - peers_[h.sender.value()].since >= stable_for(h.sender);
-    if (!cfg_.allow_return || !stable || switchover_ || fence_ || silent_) {
+    if (!stable || switchover_ || fence_ || silent_) {
         return;
     }
     note_line(note::level::info, fmt::format("{} comes back ({}, {} records behind)",

@@ -18,8 +18,6 @@ std::string_view to_string(member_state state) {
         return "outside";
     case member_state::returning:
         return "returning";
-    case member_state::stays_out:
-        return "stays out";
     case member_state::proposing:
         return "proposing";
     case member_state::agreed:
@@ -53,9 +51,7 @@ member_state core::impl::state() const {
     case 1:
         return member_state::holding;
     case 2:
-        return stays_out() ? member_state::stays_out
-               : feed_     ? member_state::returning
-                           : member_state::outside;
+        return feed_ ? member_state::returning : member_state::outside;
     case 3:
         return member_state::proposing;
     case 4:
@@ -85,7 +81,8 @@ void core::impl::beat(std::optional<slot_t> only, bool answer) {
     s.current_role = report_.current_role;
     s.lease_held = report_.lease_held;
     s.leaving = in<phase::leaving>();
-    s.stays_out = stays_out();
+    s.comes_back = state() == member_state::returning;
+    s.needs_copy = report_.needs_copy;
     s.wants_answer = !answer && in<phase::outside>();
     s.agreed = disk_.agreed;
     s.top = report_.log.top;
@@ -133,9 +130,6 @@ std::string core::impl::headline(time_point_t now) const {
     case member_state::holding:
         return fmt::format("restarted: waits {} until its earlier promises have run out",
                            milliseconds_of(as<phase::holding>().until - now));
-    case member_state::stays_out:
-        return fmt::format("restarted, and stays out of the group: its log of view {} is {}",
-                           disk_.formed.value(), report_.intact ? "whole" : "not whole");
     case member_state::returning:
         return return_headline();
     case member_state::outside:
@@ -144,9 +138,12 @@ std::string core::impl::headline(time_point_t now) const {
             return live ? fmt::format("stands by: {} serves", who(live->primary).name)
                         : "stands by: nobody serves";
         }
-        return !left_why_.empty() ? "in no view: " + left_why_
-               : disk_.formed     ? "in no view"
-                                  : "in no view yet: the group has never formed one";
+        return !left_why_.empty()    ? "in no view: " + left_why_
+               : report_.needs_copy ? "in no view: its files must be copied anew"
+               : !disk_.formed      ? "in no view yet: the group has never formed one"
+                                    : fmt::format("in no view: its log of view {} is {}",
+                                                  disk_.formed.value(),
+                                                  report_.intact ? "whole" : "not whole");
     case member_state::proposing:
         return fmt::format("proposes view {}", as<phase::proposing>().view.value());
     case member_state::agreed:
@@ -187,11 +184,7 @@ std::string core::impl::outside_reason(time_point_t now) const {
             return {}; /* it has no other place while both data members are in the view */
         }
         std::string text = fmt::format("{} serves without this member", who(live->primary).name);
-        if (!left_why_.empty()) {
-            return left_why_ + "; " + text;
-        }
-        /* It does not ask for its place (C1), but V5 may give it back. */
-        return stays_out() ? text : text + ", which may be its backup when the view changes next";
+        return left_why_.empty() ? text : left_why_ + "; " + text;
     }
     if (!left_why_.empty()) {
         return fmt::format("{} ({})", left_why_, others);
@@ -207,18 +200,27 @@ std::string core::impl::not_survived(time_point_t now) const {
     if (!r) {
         return {};
     }
-    std::string out;
     for (const auto &m : cfg_.members) {
-        if (!r->has(m.slot) && !fresh(m.slot, now)) {
-            out = fmt::format("{} is not heard: the next failure stops the group", m.name);
-        } else if (!r->has(m.slot) && peers_[m.slot.value()].status.stays_out) {
-            out = fmt::format("{} stays out: the next failure of a member stops the group", m.name);
-        } else if (!r->has(m.slot) && m.is_data()) {
-            out = fmt::format("{} is outside the view: a failure of {} stops the group", m.name,
-                              who(r->primary.slot).name);
+        if (r->has(m.slot)) {
+            continue;
+        }
+        const auto &s = peers_[m.slot.value()].status;
+        const std::string &files = who(r->primary.slot).name;
+        if (!fresh(m.slot, now)) {
+            return fmt::format("{} is not heard: the next failure stops the group", m.name);
+        }
+        if (s.needs_copy) {
+            return fmt::format("{} needs a copy of the files: the next failure of a member stops "
+                               "the group",
+                               m.name);
+        }
+        if (m.is_data()) {
+            return fmt::format("{} is {} a failure of {} stops the group", m.name,
+                               s.comes_back ? "coming back: until then" : "outside the view:",
+                               files);
         }
     }
-    return out;
+    return {};
 }
 
 /* Outside of a view: the one that others are heard to be in, else the last formed. */
@@ -255,11 +257,6 @@ status_report core::impl::status(time_point_t now) const {
     if (in<phase::failed>()) {
         out.why_not_serving = as<phase::failed>().why;
         out.advice = as<phase::failed>().advice;
-    } else if (out.state == member_state::stays_out) {
-        out.why_not_serving = outside_reason(now);
-        out.advice =
-                "coming back after a restart is not in this version: the group goes on without "
-                "this member, or is made anew";
     } else if (in<phase::primary>() && !out.serving) {
         const auto &p = as<phase::primary>();
         std::string_view b = who(p.record.backup.slot).name;
@@ -272,8 +269,7 @@ status_report core::impl::status(time_point_t now) const {
     } else if (in<phase::outside>()) {
         out.why_not_serving = outside_reason(now);
         if (report_.needs_copy) {
-            out.advice = "mend or replace its lower file system; coming back is not in this "
-                         "version: the group goes on without this member, or is made anew";
+            out.advice = copy_advice;
         }
     } else if (in<phase::proposing>()) {
         out.why_not_serving = as<phase::proposing>().failure;

@@ -123,7 +123,6 @@ agree core::impl::make_agree(const object_report &report) const {
     a.intact = report.intact && report.formed >= disk_.formed;
     a.needs_copy = report.needs_copy;
     a.poisoned = poisoned(report);
-    a.stays_out = stays_out();
     a.log = report.log;
     a.lb = report.lb;
     a.ap = report.ap;

@@ -155,7 +155,7 @@ slot_t coordinator(const decide_input &in) {
 
 /*
  * V5. A switchover is for who serves, not for who is in the view: both data members are, and
- * one that it left out would not come back (C1). So lag keeps a member from serving, but not
+ * one that it left out would have to come back (C1). So lag keeps a member from serving, but not
  * from being the backup, and before the witness is taken the one that serves goes on.
  */
 std::vector<attempt> attempts_of(const decide_input &in) {
@@ -201,23 +201,12 @@ struct choice {
             refuse(v, "needs a copy of the files");
             return false;
         }
-        if (a.stays_out && !in.allow_return) {
-            refuse(v, "restarted, and coming back is not in this version");
-            return false;
-        }
         if (as_primary && a.poisoned) {
             refuse(v, "died of a record it was applying");
             return false;
         }
         if (reach.log.base > a.lb + 1) {
             refuse(v, "the logs at hand do not reach back to its disk; needs a copy");
-            return false;
-        }
-        auto matched = match(a);
-        index_t common = matched ? matched->index : index_t();
-        if (!in.allow_return && (!matched || common < a.log.top || (as_primary && common < s))) {
-            refuse(v, common < a.log.top ? "holds records the group gave up"
-                                         : "lacks records it would have to serve");
             return false;
         }
         if (a.ap > s) {

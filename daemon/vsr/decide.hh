@@ -27,7 +27,6 @@ struct decide_input {
     std::optional<slot_t> avoid_backup;
     uint64_t lag_limit = 0;
     uint64_t space_min = 0; /* of a witness that is to take the whole log */
-    bool allow_return = false;
     broken_rule broken = broken_rule::none;
 };
 

@@ -41,7 +41,6 @@ struct agree {
     bool intact = false;
     bool needs_copy = false;
     bool poisoned = false;
-    bool stays_out = false; /* restarted; return is not in this version (rule C1) */
     log_summary log;
     index_t lb;
     index_t ap;
@@ -112,7 +111,8 @@ struct status_beat {
     bool serving = false;
     bool lease_held = false;
     bool leaving = false; /* going away on purpose: counts as silent at once */
-    bool stays_out = false;
+    bool comes_back = false; /* in no view, and wants its place (rule C1) */
+    bool needs_copy = false; /* so it does not */
     bool no_control = false;
     bool wants_answer = false;
     view_t agreed;

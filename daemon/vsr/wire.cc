@@ -229,7 +229,6 @@ void put(writer &w, const agree &a) {
     w.flag(a.intact);
     w.flag(a.needs_copy);
     w.flag(a.poisoned);
-    w.flag(a.stays_out);
     w.log(a.log);
     w.put(a.lb);
     w.put(a.ap);
@@ -244,7 +243,6 @@ void get(reader &r, agree &a) {
     a.intact = r.flag();
     a.needs_copy = r.flag();
     a.poisoned = r.flag();
-    a.stays_out = r.flag();
     a.log = r.log();
     a.lb = r.get<index_t>();
     a.ap = r.get<index_t>();
@@ -316,7 +314,7 @@ void get(reader &r, request &q) {
 
 void put(writer &w, const status_beat &s) {
     w.number<uint8_t>(static_cast<uint8_t>(s.current_role));
-    for (bool b : {s.serving, s.lease_held, s.leaving, s.stays_out, s.no_control, s.wants_answer,
+    for (bool b : {s.serving, s.lease_held, s.leaving, s.comes_back, s.needs_copy, s.no_control, s.wants_answer,
                    s.started_heard}) {
         w.flag(b);
     }
@@ -331,7 +329,7 @@ void put(writer &w, const status_beat &s) {
 }
 void get(reader &r, status_beat &s) {
     s.current_role = r.choice<role>(0, static_cast<uint8_t>(role::backup));
-    for (bool *b : {&s.serving, &s.lease_held, &s.leaving, &s.stays_out, &s.no_control,
+    for (bool *b : {&s.serving, &s.lease_held, &s.leaving, &s.comes_back, &s.needs_copy, &s.no_control,
                     &s.wants_answer, &s.started_heard}) {
         *b = r.flag();
     }
