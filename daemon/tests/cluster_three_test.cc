@@ -117,7 +117,7 @@ protected:
 
     std::string group_text() const {
         /* On a busy machine a process may wait a second for its turn; a member that is
-           taken for dead stays out, and the test would wait for it in vain. */
+           taken for dead would change the view under the test. */
         std::string t = "name = \"g\"\npromise_ms = 1500\ndetect_ms = 3000\n";
         const char *roles[] = {"primary", "backup", "witness"};
         for (int i = 0; i < 3; i++) {

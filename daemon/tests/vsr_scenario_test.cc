@@ -113,8 +113,7 @@ TEST(vsr_scenario, a_healed_primary_gives_its_service_up_and_then_comes_back_onc
     w.work(slot_b, 3);
     view_t view = w.view(slot_b);
     w.heal();
-    ASSERT_TRUE(w.run_until(w.now() + 3s, [&] { return !w.at(slot_p).service; }))
-            << w.violation();
+    ASSERT_TRUE(w.run_until(w.now() + 3s, [&] { return !w.at(slot_p).service; })) << w.violation();
     EXPECT_EQ(w.server(), slot_b) << "its own is given up before it has its place";
     EXPECT_EQ(w.view(slot_b), view);
     ASSERT_TRUE(w.serves_within(6s, slot_p)) << w.violation();
@@ -242,9 +241,7 @@ TEST(vsr_scenario, for_a_restarted_backup_the_witness_stands_in_until_it_is_back
         return w.server() == slot_p && w.replica(slot_p).view().backup.slot == slot_w;
     })) << w.violation();
     w.start(slot_b);
-    auto not_survived = [&] {
-        return w.brain(slot_p).status(w.local(w.at(slot_p))).not_survived;
-    };
+    auto not_survived = [&] { return w.brain(slot_p).status(w.local(w.at(slot_p))).not_survived; };
     ASSERT_TRUE(w.run_until(w.now() + 2s, [&] {
         return not_survived() ==
                "bravo is coming back: until then a failure of alfa stops the group";

@@ -59,8 +59,8 @@ struct config {
     member_table members;
     slot_t self;
     timings times;
-    uint64_t lag_limit = 1024; /* records; rule V5, when another view can form */
-    uint64_t space_min = 0;    /* bytes W needs to be newly taken as backup */
+    uint64_t lag_limit = 1024;              /* records; rule V5, when another view can form */
+    uint64_t space_min = 0;                 /* bytes W needs to be newly taken as backup */
     broken_rule broken = broken_rule::none; /* tests only */
 };
 

@@ -138,12 +138,12 @@ std::string core::impl::headline(time_point_t now) const {
             return live ? fmt::format("stands by: {} serves", who(live->primary).name)
                         : "stands by: nobody serves";
         }
-        return !left_why_.empty()    ? "in no view: " + left_why_
+        return !left_why_.empty()   ? "in no view: " + left_why_
                : report_.needs_copy ? "in no view: its files must be copied anew"
-               : !disk_.formed      ? "in no view yet: the group has never formed one"
-                                    : fmt::format("in no view: its log of view {} is {}",
-                                                  disk_.formed.value(),
-                                                  report_.intact ? "whole" : "not whole");
+               : !disk_.formed
+                       ? "in no view yet: the group has never formed one"
+                       : fmt::format("in no view: its log of view {} is {}", disk_.formed.value(),
+                                     report_.intact ? "whole" : "not whole");
     case member_state::proposing:
         return fmt::format("proposes view {}", as<phase::proposing>().view.value());
     case member_state::agreed:
@@ -215,9 +215,9 @@ std::string core::impl::not_survived(time_point_t now) const {
                                m.name);
         }
         if (m.is_data()) {
-            return fmt::format("{} is {} a failure of {} stops the group", m.name,
-                               s.comes_back ? "coming back: until then" : "outside the view:",
-                               files);
+            return fmt::format(
+                    "{} is {} a failure of {} stops the group", m.name,
+                    s.comes_back ? "coming back: until then" : "outside the view:", files);
         }
     }
     return {};

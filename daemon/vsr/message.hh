@@ -110,7 +110,7 @@ struct status_beat {
     role current_role = role::none;
     bool serving = false;
     bool lease_held = false;
-    bool leaving = false; /* going away on purpose: counts as silent at once */
+    bool leaving = false;    /* going away on purpose: counts as silent at once */
     bool comes_back = false; /* in no view, and wants its place (rule C1) */
     bool needs_copy = false; /* so it does not */
     bool no_control = false;

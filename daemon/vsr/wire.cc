@@ -314,8 +314,8 @@ void get(reader &r, request &q) {
 
 void put(writer &w, const status_beat &s) {
     w.number<uint8_t>(static_cast<uint8_t>(s.current_role));
-    for (bool b : {s.serving, s.lease_held, s.leaving, s.comes_back, s.needs_copy, s.no_control, s.wants_answer,
-                   s.started_heard}) {
+    for (bool b : {s.serving, s.lease_held, s.leaving, s.comes_back, s.needs_copy, s.no_control,
+                   s.wants_answer, s.started_heard}) {
         w.flag(b);
     }
     w.put(s.agreed);
@@ -329,8 +329,8 @@ void put(writer &w, const status_beat &s) {
 }
 void get(reader &r, status_beat &s) {
     s.current_role = r.choice<role>(0, static_cast<uint8_t>(role::backup));
-    for (bool *b : {&s.serving, &s.lease_held, &s.leaving, &s.comes_back, &s.needs_copy, &s.no_control,
-                    &s.wants_answer, &s.started_heard}) {
+    for (bool *b : {&s.serving, &s.lease_held, &s.leaving, &s.comes_back, &s.needs_copy,
+                    &s.no_control, &s.wants_answer, &s.started_heard}) {
         *b = r.flag();
     }
     s.agreed = r.get<view_t>();
