@@ -78,14 +78,14 @@ class Session:
 
     def _greet(self) -> None:
         token = MAGIC + os.urandom(8)
-        self._sock.sendall(token)
+        self._say(token)
         while token not in self._buf:
             try:
                 self._fill(self._deadline - time.monotonic())
                 if BOOTED in self._buf:
                     # What we said may have been heard by the boot before.
                     self._buf = self._buf.partition(BOOTED)[2]
-                    self._sock.sendall(token)
+                    self._say(token)
             except TimeoutError:
                 raise LabError(f"{self.node} does not answer on its command "
                                f"channel") from None
@@ -105,8 +105,11 @@ class Session:
         return kind, body
 
     def send(self, kind: bytes, body: bytes = b"") -> None:
+        self._say(kind + struct.pack(">I", len(body)) + body)
+
+    def _say(self, data: bytes) -> None:
         try:
-            self._sock.sendall(kind + struct.pack(">I", len(body)) + body)
+            self._sock.sendall(data)
         except OSError as error:
             raise NodeGone(f"{self.node} was switched off") from error
 
