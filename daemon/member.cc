@@ -237,6 +237,10 @@ void group_member::ask_replica(output &out) {
     if (out.link && *out.link) {
         set_link(*out.link);
     }
+    if (adopting_ && core_->state() != member_state::adopting) {
+        adopting_.reset(); /* it has given up: the kernel must not enter alone */
+        catch_up_->stop();
+    }
     if (out.feed) {
         catch_up_->follow(*out.feed);
     }
@@ -281,7 +285,7 @@ void group_member::adopt(kernel_command command) {
         if (!filled) {
             command_done done;
             done.token = ready.token;
-            done.why = refusal::retry;
+            done.why = filled.error().code == EAGAIN ? refusal::retry : refusal::failed;
             done.text = filled.error().text;
             on_kernel(done);
             return;
@@ -487,7 +491,8 @@ void group_member::on_control(const message &msg, const cluster::endpoint &from)
         if (const auto *beat = std::get_if<status_beat>(&msg.body)) {
             p.beat = *beat;
             p.formed = h.view;
-            catch_up_->told(beat->cp, beat->serving ? beat->ap : index_t());
+            catch_up_->told(h.view, std::min(beat->cp, beat->top),
+                            beat->serving ? beat->ap : index_t());
         }
     }
     core_->step(boottime_now(), msg);

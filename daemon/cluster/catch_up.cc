@@ -15,6 +15,8 @@ using namespace std::chrono_literals;
 
 /* After a failure; a member that is not in the view yet, or not heard, is soon. */
 static constexpr duration_t try_again = 300ms;
+/* A tenth of a second apart; then another view, without that source, is worth more. */
+static constexpr unsigned fetches_max = 15;
 
 catch_up::catch_up(catch_up_env env)
     : env_(std::move(env)), again_(env_.events->timer([this] { begin(); })) {}
@@ -46,6 +48,7 @@ void catch_up::follow(std::optional<feed_wanted> wanted) {
         return;
     }
     stop();
+    cp_ = ap_ = index_t();
     purpose_ = following{*wanted, {}};
     begin();
 }
@@ -55,6 +58,8 @@ void catch_up::fill(const start &what, index_t match, filled done) {
     const view_record &r = what.record;
     /* Whose words they are said to be: of the other member of the view. */
     const member_life other = r.primary.slot == env_.self ? r.backup : r.primary;
+    /* To be stored, no more: what of it is committed the view will say. */
+    cp_ = ap_ = index_t();
     purpose_ = filling{what, std::move(done)};
     attach({other.slot, other.inc, r.view, match, r.s});
 }
@@ -63,7 +68,11 @@ void catch_up::look(const object_report &own) {
     own_ = own;
 }
 
-void catch_up::told(index_t cp, index_t ap) {
+void catch_up::told(view_t view, index_t cp, index_t ap) {
+    const auto *f = std::get_if<following>(&purpose_);
+    if (f == nullptr || f->wanted.view != view) {
+        return;
+    }
     cp_ = std::max(cp_, cp);
     ap_ = std::max(ap_, std::min(ap, cp_));
     if (feeder_) {
@@ -104,7 +113,7 @@ void catch_up::join(const log_outline &theirs) {
         failed(fmt::format("the member asked is in view {}", theirs.view.value()));
         return;
     }
-    told(theirs.cp, theirs.ap);
+    told(theirs.view, std::min(theirs.cp, theirs.log.top), theirs.ap);
     needs_copy_ = false;
     /*
      * The first CP the kernel is told is as far as it redoes (I4). An earlier life of this
@@ -149,6 +158,7 @@ void catch_up::attach(const knl::feed_args &args) {
 void catch_up::feed(const knl::feed_args &args, unique_fd end) {
     trouble_.clear();
     top_ = polled_ = index_t();
+    fetches_failed_ = 0;
     if (auto *f = std::get_if<following>(&purpose_); f != nullptr && !f->after) {
         f->after = args.match;
     }
@@ -169,20 +179,35 @@ void catch_up::feed(const knl::feed_args &args, unique_fd end) {
     feeder_->tell(upto(), cp_, ap_);
 }
 
+/* Whoever follows can wait for its source; a view that is to be entered cannot. */
 void catch_up::fetch(index_t first, index_t last, std::function<void(result<unique_fd>)> done) {
+    const auto *fill = std::get_if<filling>(&purpose_);
+    log_source from{slot_t(), first, last};
     if (const auto *f = std::get_if<following>(&purpose_)) {
-        env_.fetch({f->wanted.from, first, last}, std::move(done));
-        return;
-    }
-    if (const auto *f = std::get_if<filling>(&purpose_)) {
-        for (const auto &source : f->what.sources) {
-            if (source.first <= first && first <= source.last && source.member != env_.self) {
-                env_.fetch({source.member, first, std::min(last, source.last)}, std::move(done));
-                return;
-            }
+        from.member = f->wanted.from;
+    } else if (fill != nullptr) {
+        const auto &all = fill->what.sources;
+        const auto it = std::find_if(all.begin(), all.end(), [&](const log_source &s) {
+            return s.first <= first && first <= s.last && s.member != env_.self;
+        });
+        if (it == all.end()) {
+            failed(fmt::format("nobody has record {}", first.value()));
+            return;
         }
+        from.member = it->member;
+        from.last = std::min(last, it->last);
     }
-    done(fail(ENODATA, fmt::format("nobody has record {}", first.value())));
+    env_.fetch(from, [this, round = round_, done = std::move(done)](result<unique_fd> r) {
+        if (!is(round)) {
+            return;
+        }
+        fetches_failed_ = r ? 0 : fetches_failed_ + 1;
+        if (fetches_failed_ > fetches_max && std::holds_alternative<filling>(purpose_)) {
+            failed("records are not to be had: " + r.error().text);
+        } else {
+            done(std::move(r));
+        }
+    });
 }
 
 void catch_up::progress(index_t top) {
@@ -204,7 +229,7 @@ void catch_up::failed(const std::string &why) {
     if (auto *f = std::get_if<filling>(&purpose_)) {
         auto done = std::move(f->done);
         stop();
-        done(fail(EIO, why));
+        done(fail(fetches_failed_ > fetches_max ? EHOSTUNREACH : EAGAIN, why));
         return;
     }
     if (why != trouble_) {

@@ -50,8 +50,11 @@ public:
 
     /* This member's own object, as it was told last. */
     void look(const vsr::object_report &own);
-    /* What others say is committed, and applied by the primary. Both only rise. */
-    void told(index_t cp, index_t ap);
+    /*
+     * What a member of @view says is committed there, and applied by its primary. Of another
+     * view than the one followed it says nothing of this history (I2).
+     */
+    void told(view_t view, index_t cp, index_t ap);
     /* Why it does not get on; empty: it does. For `harpctl status`. */
     const std::string &trouble() const noexcept { return trouble_; }
     /* The trouble is that the history at hand does not reach back to this disk. */
@@ -82,10 +85,11 @@ private:
     std::variant<std::monostate, following, filling> purpose_;
     uint64_t round_ = 0; /* answers to an earlier one are dropped */
     vsr::object_report own_;
-    index_t cp_;
+    index_t cp_; /* of the view followed; both only rise */
     index_t ap_;
-    index_t top_;    /* the kernel's log reaches to here */
-    index_t polled_; /* it has been asked since */
+    unsigned fetches_failed_ = 0; /* one after the other */
+    index_t top_;                 /* the kernel's log reaches to here */
+    index_t polled_;              /* it has been asked since */
     std::string trouble_;
     bool needs_copy_ = false;
     event_source again_;

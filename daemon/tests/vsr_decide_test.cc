@@ -398,6 +398,28 @@ TEST(vsr_decide, a_disk_older_than_every_log_needs_a_copy) {
     EXPECT_EQ(d->reach.base, index_t(1));
 }
 
+/* What the VIEW record at s + 1 is to be chained to it does not know. */
+TEST(vsr_decide, one_whose_log_has_nothing_of_s_waits_for_the_next_record) {
+    auto p = vote_of(p_slot, 4, log_of(50, {{4, 1}}));
+    auto b = vote_of(b_slot, 4, log_of(50, {}, 51, 0));
+    b.what.intact = false;
+    b.what.lb = b.what.ap = index_t(50);
+    std::string passed_over;
+    auto d = decide(input({p, b, vote_of(w_slot, 0, {})}), &passed_over);
+    ASSERT_TRUE(d.ok()) << d.error().text;
+    EXPECT_EQ(d->record.backup.slot, w_slot);
+    EXPECT_NE(passed_over.find("bravo: lost its log"), std::string::npos) << passed_over;
+    p.what.log = log_of(51, {{4, 1}});
+    d = decide(input({p, b, vote_of(w_slot, 0, {})}));
+    ASSERT_TRUE(d.ok()) << d.error().text;
+    EXPECT_EQ(d->record.backup.slot, b_slot) << "it is sent record 51, and that is chained";
+    b.what.log = log_of(50, {}, 51, 4);
+    p.what.log = log_of(50, {{4, 1}});
+    d = decide(input({p, b, vote_of(w_slot, 0, {})}));
+    ASSERT_TRUE(d.ok()) << d.error().text;
+    EXPECT_EQ(d->record.backup.slot, b_slot) << "it discarded record 50, and knows it";
+}
+
 TEST(vsr_decide, a_lagging_member_is_passed_over_unless_nothing_else_can_form) {
     auto p = vote_of(p_slot, 4, log_of(500, {{4, 1}}));
     auto b = vote_of(b_slot, 4, log_of(500, {{4, 1}}));

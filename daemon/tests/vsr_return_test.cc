@@ -178,6 +178,20 @@ TEST(vsr_return, one_that_dies_while_the_service_rests_keeps_it_waiting_for_a_se
     EXPECT_TRUE(w.at(slot_b).service);
 }
 
+TEST(vsr_return, a_return_that_came_to_nothing_is_not_tried_again_at_once) {
+    world_config c = plain();
+    c.times.return_limit = 60ms;
+    without w(slot_b, crash_kind::soft, c);
+    w.start(slot_b);
+    const auto tried = [&] { return w.told(slot_p, "comes back ("); };
+    ASSERT_TRUE(w.run_until(w.now() + 5s, [&] { return tried() == 1; })) << w.violation();
+    w.pause(slot_b, 250ms); /* too long to agree, too short to be missed */
+    const time_point_t failed = w.now();
+    ASSERT_TRUE(w.run_until(w.now() + 5s, [&] { return tried() == 2; })) << w.violation();
+    EXPECT_GE(w.now() - failed, 2 * quick_timings().stable);
+    EXPECT_TRUE(w.whole_within(3s)) << w.violation();
+}
+
 TEST(vsr_return, a_restarted_harpd_goes_on_returning) {
     without w(slot_p, crash_kind::soft);
     w.start(slot_p);

@@ -208,6 +208,12 @@ void core::impl::send_start(const start &what, const std::string &passed_over) {
         }
     }
     start_ = op;
+    if (in<phase::proposing>()) {
+        if (const auto member = as<phase::proposing>().who.member;
+            member && !what.record.has(*member)) {
+            excluded(*member); /* clients have waited for nothing: not soon again */
+        }
+    }
     if (switchover_) {
         switchover_->passed_over = passed_over;
     }
@@ -250,6 +256,9 @@ void core::impl::tick_starts() {
 
 /* V7: T doubles per failure, up to its limit. */
 void core::impl::proposal_failed(std::string why) {
+    if (in<phase::proposing>() && as<phase::proposing>().who.member) {
+        excluded(*as<phase::proposing>().who.member);
+    }
     note_line(note::level::warning, "no view: " + why);
     last_failure_ = std::move(why);
     wait_ = std::min(2 * wait_, cfg_.times.wait_max);

@@ -62,6 +62,9 @@ void core::impl::follow(const served_view &serving) {
         set_feed(std::nullopt);
         return;
     }
+    if (report_.current_role != role::none) {
+        ask_kernel(cmd_leave{report_.view}); /* entered after this member had given up on it */
+    }
     set_feed(feeder_of(serving));
     const auto lag = behind(serving);
     if (lag && *lag <= cfg_.lag_limit && now_ >= next_request_) {
@@ -122,6 +125,7 @@ void core::impl::excluded(slot_t slot) {
     auto &times = exclusions_[slot.value()];
     std::erase_if(times, [&](time_point_t t) { return now_ - t >= exclusion_memory; });
     times.push_back(now_);
+    peers_[slot.value()].since = now_; /* T_stable counts anew */
 }
 
 /* T_stable: the first exclusion is free, each further one within an hour doubles it. */

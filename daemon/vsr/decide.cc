@@ -209,6 +209,14 @@ struct choice {
             refuse(v, "the logs at hand do not reach back to its disk; needs a copy");
             return false;
         }
+        /*
+         * The VIEW record is chained to record s. Of one that is only on its disk, not in its
+         * log, a member knows no checksum; the next record, which it is fed, has it (S3).
+         */
+        if (s && a.lb >= s && view_at(a.log, s) != view_at(reach.log, s)) {
+            refuse(v, "lost its log, and waits for the next record");
+            return false;
+        }
         if (a.ap > s) {
             refuse(v, "has applied records the chosen log lacks");
             return false;
