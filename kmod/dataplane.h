@@ -118,8 +118,20 @@ void harp_seen_add(struct harp_seen *seen, const struct harp_rec *rec);
 void harp_seen_note(struct harp_replica *r, const struct harp_seen *seen);
 
 /* --------------------------------------------------------------------- view.c */
-int __must_check harp_view_start(struct harp_replica *r, const struct harp_sec_view *v,
-				 u32 len, u64 match, struct netlink_ext_ack *extack);
+/**
+ * struct harp_view_from - what a view is begun from (V6)
+ * @match: highest record this log has in common with the view's, at most s
+ * @crc_known: whether START says the next
+ * @crc_of_s: checksum of record s, to which the VIEW record is chained
+ */
+struct harp_view_from {
+	u64 match;
+	bool crc_known;
+	u32 crc_of_s;
+};
+
+int __must_check harp_view_start(struct harp_replica *r, const struct harp_sec_view *v, u32 len,
+				 const struct harp_view_from *from, struct netlink_ext_ack *extack);
 int __must_check harp_release(struct harp_replica *r, struct netlink_ext_ack *extack);
 
 bool harp_parked(struct harp_replica *r);

@@ -98,6 +98,16 @@ static void append_view(struct kunit *test, struct harp_replica *r, u64 view)
 	KUNIT_ASSERT_EQ(test, append(r, &b, view), 0);
 }
 
+static int start(struct harp_replica *r, const struct harp_sec_view *v, u64 match)
+{
+	const struct harp_view_from from = { .match = match };
+	struct netlink_ext_ack extack = { };
+	int err = harp_view_start(r, v, sizeof(*v), &from, &extack);
+
+	/* Whoever is refused is told why. */
+	return err && !extack._msg ? -ENOMSG : err;
+}
+
 /*
  * This member was the primary of view FORMED, whose log has records 1 to 4; up to 3 they
  * are committed, up to 2 applied. It has fenced itself.
@@ -106,10 +116,9 @@ static struct harp_replica *deposed(struct kunit *test)
 {
 	struct harp_replica *r = replica(test, 0);
 	struct harp_sec_view v = view_of(FORMED, 0, 0);
-	struct netlink_ext_ack extack = { };
 	u32 left;
 
-	KUNIT_ASSERT_EQ(test, harp_view_start(r, &v, sizeof(v), 0, &extack), 0);
+	KUNIT_ASSERT_EQ(test, start(r, &v, 0), 0);
 	append_noops(test, r, FORMED, 3);
 	harp_primary_ack(r, 3, FORMED);
 	KUNIT_ASSERT_EQ(test, r->cp, 3ULL);
@@ -619,10 +628,9 @@ static void end_by_media(struct kunit *test, struct harp_replica *r)
 static void end_by_start(struct kunit *test, struct harp_replica *r)
 {
 	struct harp_sec_view v = view_of(12, 9, FORMED);
-	struct netlink_ext_ack extack = { };
 
 	/* Records are missing here: refused, but the feed is over. */
-	KUNIT_EXPECT_EQ(test, harp_view_start(r, &v, sizeof(v), 4, &extack), -ENODATA);
+	KUNIT_EXPECT_EQ(test, start(r, &v, 4), -ENODATA);
 }
 
 struct feed_end {
@@ -665,7 +673,6 @@ static void feed_ends_at(struct kunit *test)
 static void start_after_a_feed(struct kunit *test)
 {
 	struct harp_replica *r = deposed(test);
-	struct netlink_ext_ack extack = { };
 	u32 generation = r->generation;
 	struct harp_sec_view v;
 
@@ -675,7 +682,7 @@ static void start_after_a_feed(struct kunit *test)
 	r->ap = 5;
 	r->links->woken = 5;
 	v = view_of(12, 5, SERVING);
-	KUNIT_ASSERT_EQ(test, harp_view_start(r, &v, sizeof(v), 5, &extack), 0);
+	KUNIT_ASSERT_EQ(test, start(r, &v, 5), 0);
 	KUNIT_EXPECT_EQ(test, r->generation, generation + 1);
 	KUNIT_EXPECT_EQ(test, pos_of(r).formed, 12ULL);
 	KUNIT_EXPECT_EQ(test, pos_of(r).wm, 6ULL);
@@ -684,7 +691,7 @@ static void start_after_a_feed(struct kunit *test)
 	/* Primary before and after, and nothing in between: what it has cached holds. */
 	harp_leave(r);
 	v = view_of(16, 6, 12);
-	KUNIT_ASSERT_EQ(test, harp_view_start(r, &v, sizeof(v), 6, &extack), 0);
+	KUNIT_ASSERT_EQ(test, start(r, &v, 6), 0);
 	KUNIT_EXPECT_EQ(test, r->generation, generation + 1);
 }
 
@@ -748,9 +755,8 @@ static void upto_then_primary(struct kunit *test)
 {
 	struct harp_replica *r = fed_before_start(test);
 	struct harp_sec_view v = view_of(ENTERED, 8, SERVING);
-	struct netlink_ext_ack extack = { };
 
-	KUNIT_ASSERT_EQ(test, harp_view_start(r, &v, sizeof(v), 8, &extack), 0);
+	KUNIT_ASSERT_EQ(test, start(r, &v, 8), 0);
 	expect_entered(test, r, 8);
 	harp_primary_ack(r, 8, ENTERED);
 	KUNIT_EXPECT_LE(test, harp_apply_limit(r), r->ap);
@@ -762,9 +768,8 @@ static void upto_then_backup(struct kunit *test)
 {
 	struct harp_replica *r = fed_before_start(test);
 	struct harp_sec_view v = as_backup(view_of(ENTERED, 8, SERVING));
-	struct netlink_ext_ack extack = { };
 
-	KUNIT_ASSERT_EQ(test, harp_view_start(r, &v, sizeof(v), 8, &extack), 0);
+	KUNIT_ASSERT_EQ(test, start(r, &v, 8), 0);
 	expect_entered(test, r, 8);
 }
 
@@ -773,11 +778,10 @@ static void upto_then_cut(struct kunit *test)
 {
 	struct harp_replica *r = fed_before_start(test);
 	struct harp_sec_view v = view_of(ENTERED, 6, SERVING);
-	struct netlink_ext_ack extack = { };
 	u32 generation = r->generation;
 
-	KUNIT_ASSERT_EQ(test, harp_view_start(r, &v, sizeof(v), 3, &extack), -EINVAL);
-	KUNIT_ASSERT_EQ(test, harp_view_start(r, &v, sizeof(v), 6, &extack), 0);
+	KUNIT_ASSERT_EQ(test, start(r, &v, 3), -EINVAL);
+	KUNIT_ASSERT_EQ(test, start(r, &v, 6), 0);
 	expect_entered(test, r, 6);
 	KUNIT_EXPECT_EQ(test, r->generation, generation + 1);
 }
@@ -787,7 +791,6 @@ static void upto_redoes(struct kunit *test)
 {
 	struct harp_replica *r = replica(test, 7);
 	struct harp_sec_view v = view_of(ENTERED, 10, SERVING);
-	struct netlink_ext_ack extack = { };
 
 	KUNIT_ASSERT_EQ(test, feed_upto(r, 7, 12), 0);
 	append_noops(test, r, SERVING, 5);
@@ -804,7 +807,7 @@ static void upto_redoes(struct kunit *test)
 	spin_unlock(&r->lock);
 	KUNIT_EXPECT_EQ(test, r->redo_to, 12ULL);
 	KUNIT_EXPECT_LE(test, harp_apply_limit(r), r->ap);
-	KUNIT_ASSERT_EQ(test, harp_view_start(r, &v, sizeof(v), 10, &extack), 0);
+	KUNIT_ASSERT_EQ(test, start(r, &v, 10), 0);
 	KUNIT_EXPECT_EQ(test, r->redo_to, 10ULL);
 	KUNIT_EXPECT_LE(test, harp_apply_limit(r), r->ap);
 	harp_primary_ack(r, 11, ENTERED);

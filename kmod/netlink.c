@@ -42,10 +42,11 @@ static const struct nla_policy harp_fence_policy[HARP_A_BY + 1] = {
 	[HARP_A_BY] = NLA_POLICY_MAX(NLA_U8, HARP_MEMBERS - 1),
 };
 
-static const struct nla_policy harp_view_policy[HARP_A_MATCH + 1] = {
+static const struct nla_policy harp_view_policy[HARP_A_CRC_OF_S + 1] = {
 	HARP_POLICY_NAME,
 	[HARP_A_VIEW_RECORD] = NLA_POLICY_RANGE(NLA_BINARY, HARP_VIEW_MIN, HARP_VIEW_MAX),
 	[HARP_A_MATCH] = { .type = NLA_U64 },
+	[HARP_A_CRC_OF_S] = { .type = NLA_U32 },
 };
 
 static const struct nla_policy harp_feed_policy[HARP_A_FEED_UPTO + 1] = {
@@ -177,6 +178,7 @@ static int harp_put_log(struct sk_buff *skb, const struct harp_nl_state *st)
 	    harp_put_u64(skb, HARP_A_ANCHOR_VIEW, pos->anchor_view) ||
 	    harp_put_u64(skb, HARP_A_TOP, pos->top) ||
 	    harp_put_u64(skb, HARP_A_TOP_VIEW, pos->top_view) ||
+	    nla_put_u32(skb, HARP_A_TOP_CRC, pos->top_crc) ||
 	    harp_put_u64(skb, HARP_A_WM, pos->wm) ||
 	    nla_put_u8(skb, HARP_A_COMPLETE, pos->complete) ||
 	    harp_put_u64(skb, HARP_A_RING_USED, pos->used) ||
@@ -399,8 +401,9 @@ static int harp_nl_fence(struct sk_buff *skb, struct genl_info *info)
 
 static int harp_nl_view_start(struct sk_buff *skb, struct genl_info *info)
 {
+	struct nlattr *rec, *crc = info->attrs[HARP_A_CRC_OF_S];
+	struct harp_view_from from = { };
 	struct harp_replica *r;
-	struct nlattr *rec;
 	void *copy;
 	int err;
 
@@ -414,9 +417,11 @@ static int harp_nl_view_start(struct sk_buff *skb, struct genl_info *info)
 	/* Attributes are aligned to 4, the section's numbers to 8. */
 	copy = kmemdup(nla_data(rec), nla_len(rec), GFP_KERNEL);
 	err = -ENOMEM;
+	from.match = nla_get_u64(info->attrs[HARP_A_MATCH]);
+	from.crc_known = crc;
+	from.crc_of_s = crc ? nla_get_u32(crc) : 0;
 	if (copy)
-		err = harp_view_start(r, copy, nla_len(rec),
-				      nla_get_u64(info->attrs[HARP_A_MATCH]), info->extack);
+		err = harp_view_start(r, copy, nla_len(rec), &from, info->extack);
 	kfree(copy);
 	if (!err)
 		err = harp_nl_reply(info, r, -1, 0);
@@ -746,7 +751,7 @@ static const struct genl_ops harp_genl_ops[] = {
 	},
 	HARP_OP(REPLICA_DEL, harp_nl_replica_del, harp_del_policy, HARP_A_LINEAGE),
 	HARP_OP(FENCE, harp_nl_fence, harp_fence_policy, HARP_A_BY),
-	HARP_OP(VIEW_START, harp_nl_view_start, harp_view_policy, HARP_A_MATCH),
+	HARP_OP(VIEW_START, harp_nl_view_start, harp_view_policy, HARP_A_CRC_OF_S),
 	HARP_OP(FEED, harp_nl_feed, harp_feed_policy, HARP_A_FEED_UPTO),
 	HARP_OP(LINK_ADD, harp_nl_link_add, harp_link_policy, HARP_A_FD),
 	HARP_OP(LINK_DROP, harp_nl_link_drop, harp_name_policy, HARP_A_MEMBER),

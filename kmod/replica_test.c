@@ -54,8 +54,9 @@ static void replica_exit(struct kunit *test)
 
 static int start(struct harp_replica *r, const struct harp_sec_view *v, u64 match)
 {
+	const struct harp_view_from from = { .match = match };
 	struct netlink_ext_ack extack = { };
-	int err = harp_view_start(r, v, sizeof(*v), match, &extack);
+	int err = harp_view_start(r, v, sizeof(*v), &from, &extack);
 
 	/* Whoever is refused is told why. */
 	return err && !extack._msg ? -ENOMSG : err;
@@ -263,6 +264,59 @@ static void view_start_cuts(struct kunit *test)
 	/* Primary before and after, but record 3 was decided upon: caches are void. */
 	KUNIT_EXPECT_EQ(test, r->generation, generation + 1);
 	KUNIT_EXPECT_EQ(test, r->cp, 2ULL);
+}
+
+/* As a loss of power leaves it: all up to @lb is on the disk, the log says nothing of it. */
+static void lose_log(struct kunit *test, struct harp_replica *r, u64 base, u64 lb)
+{
+	mutex_lock(harp_log_mutex(r->log));
+	KUNIT_ASSERT_EQ(test, harp_log_format(r->log, base, 0, 0, 0, false), 0);
+	mutex_unlock(harp_log_mutex(r->log));
+	r->lb = lb;
+	r->ap = lb;
+}
+
+/* The VIEW record is chained to record s also where only the disk has that one. */
+static void view_start_on_a_lost_log(struct kunit *test)
+{
+	struct harp_replica *p = replica(test, 0), *b = replica(test, 1);
+	struct harp_view_from from = { .match = 3 };
+	struct harp_sec_view v = view_of(4, 0, 0);
+	struct netlink_ext_ack extack = { };
+	const struct harp_rec_hdr *one, *two;
+	u64 base;
+
+	KUNIT_ASSERT_EQ(test, start(p, &v, 0), 0);
+	append_noop(test, p);
+	KUNIT_ASSERT_EQ(test, append_noop(test, p), 3ULL);
+	from.crc_of_s = le32_to_cpu(harp_log_get(p->log, 3)->crc);
+	v = view_of(8, 3, 4);
+	/* It begins after LB; or holds what was applied before that, and then less was found. */
+	for (base = 4; base; base -= 2) {
+		lose_log(test, b, base, 3);
+		from.crc_known = false;
+		KUNIT_EXPECT_EQ(test, harp_view_start(b, &v, sizeof(v), &from, &extack),
+				-ENODATA);
+		KUNIT_EXPECT_EQ(test, harp_log_top(b->log), base - 1);
+	}
+	from.crc_known = true;
+	KUNIT_ASSERT_EQ(test, harp_view_start(b, &v, sizeof(v), &from, &extack), 0);
+	/* Who holds record s knows better than to believe anything of it. */
+	from.crc_of_s ^= 1;
+	KUNIT_EXPECT_EQ(test, harp_view_start(p, &v, sizeof(v), &from, &extack), -EINVAL);
+	from.crc_of_s ^= 1;
+	KUNIT_ASSERT_EQ(test, harp_view_start(p, &v, sizeof(v), &from, &extack), 0);
+	one = harp_log_get(p->log, 4);
+	two = harp_log_get(b->log, 4);
+	KUNIT_ASSERT_NOT_NULL(test, one);
+	KUNIT_ASSERT_NOT_NULL(test, two);
+	KUNIT_EXPECT_EQ(test, memcmp(one, two, le32_to_cpu(one->len)), 0);
+	KUNIT_EXPECT_EQ(test, harp_log_view_at(b->log, 3), 4ULL);
+	/* What is on the disk only in part is not s: the records between are missing. */
+	lose_log(test, b, 3, 2);
+	KUNIT_EXPECT_EQ(test, start(b, &v, 3), -ESTALE);
+	v = view_of(12, 3, 4);
+	KUNIT_EXPECT_EQ(test, start(b, &v, 3), -ERANGE);
 }
 
 /* What was decided on records that are gone is void, though no view came of the START. */
@@ -735,6 +789,7 @@ static struct kunit_case replica_cases[] = {
 	KUNIT_CASE(view_start_is_the_same_on_both),
 	KUNIT_CASE(view_start_heeds_fence_and_promise),
 	KUNIT_CASE(view_start_cuts),
+	KUNIT_CASE(view_start_on_a_lost_log),
 	KUNIT_CASE(view_start_fails_after_its_cut),
 	KUNIT_CASE(ack_commits_from_started_on),
 	KUNIT_CASE(fence_stops_commit),

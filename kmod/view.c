@@ -57,11 +57,56 @@ static int harp_view_check_sec(struct harp_replica *r, const struct harp_sec_vie
 	return 0;
 }
 
-/* Where the view would begin, compared with the log (V6). */
-static int harp_view_check_log(struct harp_replica *r, const struct harp_sec_view *v, u64 match,
-			       struct netlink_ext_ack *extack)
+/*
+ * All up to s is on the disk, and the log has nothing of it, nor the checksum to which the
+ * VIEW record is chained: it was lost, or what was fed is not in a walk (C1). START says it.
+ */
+static bool harp_view_anchors(struct harp_replica *r, const struct harp_log_pos *pos, u64 s,
+			      u64 match)
 {
-	u64 s = le64_to_cpu(v->s), view = le64_to_cpu(v->view), known;
+	return s && match == s && s == READ_ONCE(r->lb) && s == READ_ONCE(r->ap) &&
+	       (pos->top < s || (pos->top == s && !pos->top_view));
+}
+
+/* Where START says that the log must end: is that so? */
+static int harp_view_check_top(struct harp_replica *r, const struct harp_sec_view *v,
+			       const struct harp_view_from *from, struct netlink_ext_ack *extack)
+{
+	u64 s = le64_to_cpu(v->s);
+	const struct harp_rec_hdr *rec;
+	struct harp_log_pos pos;
+
+	harp_log_pos(r->log, &pos);
+	if (harp_view_anchors(r, &pos, s, from->match)) {
+		if (from->crc_known)
+			return 0;
+		NL_SET_ERR_MSG(extack, "CRC_OF_S is missing: this log does not hold record s");
+		return -ENODATA;
+	}
+	if (from->match > pos.top) {
+		NL_SET_ERR_MSG(extack, "MATCH: expected base - 1 to top of the log, and at most s");
+		return -ERANGE;
+	}
+	if (!s || from->match != s)
+		return 0;
+	if (harp_log_view_at(r->log, s) != le64_to_cpu(v->view_of_s)) {
+		NL_SET_ERR_MSG(extack, "VIEW_RECORD: view_of_s is not the view of record s here");
+		return -EINVAL;
+	}
+	rec = harp_log_get(r->log, s);
+	if (from->crc_known &&
+	    from->crc_of_s != (rec ? le32_to_cpu(rec->crc) : pos.anchor_crc)) {
+		NL_SET_ERR_MSG(extack, "CRC_OF_S: not the checksum of record s here");
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/* Where the view would begin, compared with the log (V6). */
+static int harp_view_check_log(struct harp_replica *r, const struct harp_sec_view *v,
+			       const struct harp_view_from *from, struct netlink_ext_ack *extack)
+{
+	u64 s = le64_to_cpu(v->s), view = le64_to_cpu(v->view), match = from->match;
 	struct harp_log_pos pos;
 
 	harp_log_pos(r->log, &pos);
@@ -69,7 +114,7 @@ static int harp_view_check_log(struct harp_replica *r, const struct harp_sec_vie
 		NL_SET_ERR_MSG(extack, "VIEW_RECORD: view not above this member's last");
 		return -ESTALE;
 	}
-	if (match + 1 < pos.base || match > pos.top || match > s) {
+	if (match + 1 < pos.base || match > s) {
 		NL_SET_ERR_MSG(extack, "MATCH: expected base - 1 to top of the log, and at most s");
 		return -ERANGE;
 	}
@@ -86,26 +131,27 @@ static int harp_view_check_log(struct harp_replica *r, const struct harp_sec_vie
 		NL_SET_ERR_MSG(extack, "records after MATCH up to s are missing here");
 		return -ENODATA;
 	}
-	known = match == s ? harp_log_view_at(r->log, s) : 0;
-	if (s && known && known != le64_to_cpu(v->view_of_s)) {
-		NL_SET_ERR_MSG(extack, "VIEW_RECORD: view_of_s is not the view of record s here");
-		return -EINVAL;
-	}
-	return 0;
+	return harp_view_check_top(r, v, from, extack);
 }
 
 /*
  * Cut, append the VIEW record, store the header: the region's part of V6. A backup
  * that lacks records only cuts; its header names the view when they have come.
  */
-static int harp_view_log(struct harp_replica *r, const struct harp_sec_view *v, u64 match,
-			 struct harp_builder *b)
+static int harp_view_log(struct harp_replica *r, const struct harp_sec_view *v,
+			 const struct harp_view_from *from, struct harp_builder *b)
 {
-	u64 s = le64_to_cpu(v->s), view = le64_to_cpu(v->view), index;
+	u64 s = le64_to_cpu(v->s), view = le64_to_cpu(v->view), match = from->match, index;
+	struct harp_log_pos pos;
 	int err;
 
-	/* Also at the top: what was lost after it (top < wm) is only so given up. */
-	err = harp_log_cut(r->log, match);
+	harp_log_pos(r->log, &pos);
+	if (harp_view_anchors(r, &pos, s, match))
+		err = harp_log_format(r->log, s + 1, le64_to_cpu(v->view_of_s), from->crc_of_s,
+				      pos.formed, false);
+	else
+		/* Also at the top: what was lost after it (top < wm) is only so given up. */
+		err = harp_log_cut(r->log, match);
 	if (err)
 		return err;
 	if (match < s)
@@ -214,16 +260,16 @@ static bool harp_view_give_up(struct harp_replica *r, u64 match)
 }
 
 static int harp_view_start_locked(struct harp_replica *r, const struct harp_sec_view *v,
-				  u64 match, struct harp_builder *b, bool *reload,
-				  struct netlink_ext_ack *extack)
+				  const struct harp_view_from *from, struct harp_builder *b,
+				  bool *reload, struct netlink_ext_ack *extack)
 {
-	u64 view = le64_to_cpu(v->view);
+	u64 view = le64_to_cpu(v->view), match = from->match;
 	bool cut;
 	u32 left;
 	int err;
 
 	lockdep_assert_held(harp_log_mutex(r->log));
-	err = harp_view_check_log(r, v, match, extack);
+	err = harp_view_check_log(r, v, from, extack);
 	if (err)
 		return err;
 	/* V6: agreed = v. The coordinator's slot is in the number (finding 12). */
@@ -242,7 +288,7 @@ static int harp_view_start_locked(struct harp_replica *r, const struct harp_sec_
 		NL_SET_ERR_MSG(extack, "operations are parked on records to be cut: RELEASE first");
 		return -EBUSY;
 	}
-	err = harp_view_log(r, v, match, b);
+	err = harp_view_log(r, v, from, b);
 	if (err) {
 		NL_SET_ERR_MSG(extack, "cannot write the VIEW record to the log");
 		*reload = cut && harp_view_give_up(r, match);
@@ -259,7 +305,7 @@ static int harp_view_start_locked(struct harp_replica *r, const struct harp_sec_
  * @r: the replica
  * @v: section of the VIEW record
  * @len: its length with void indices
- * @match: highest record this log has in common with the view's
+ * @from: what of the log stays, and what follows it
  * @extack: why not
  *
  * A link that is added before harpd's own state file says "formed" would let ACKs
@@ -268,10 +314,10 @@ static int harp_view_start_locked(struct harp_replica *r, const struct harp_sec_
  *
  * Context: process context, sleeps.
  * Return: 0 or a negative errno; then links of an earlier view and feeds have ended all the
- * same, the fence may be raised, and records above @match may have gone.
+ * same, the fence may be raised, and records above the match may have gone.
  */
-int harp_view_start(struct harp_replica *r, const struct harp_sec_view *v, u32 len, u64 match,
-		    struct netlink_ext_ack *extack)
+int harp_view_start(struct harp_replica *r, const struct harp_sec_view *v, u32 len,
+		    const struct harp_view_from *from, struct netlink_ext_ack *extack)
 {
 	struct harp_builder b = { };
 	bool reload = false;
@@ -296,7 +342,7 @@ int harp_view_start(struct harp_replica *r, const struct harp_sec_view *v, u32 l
 	spin_lock(&r->lock);
 	harp_feed_end(r);
 	spin_unlock(&r->lock);
-	err = harp_view_start_locked(r, v, match, &b, &reload, extack);
+	err = harp_view_start_locked(r, v, from, &b, &reload, extack);
 	mutex_unlock(harp_log_mutex(r->log));
 out_unlock:
 	mutex_unlock(&r->links->mutex);

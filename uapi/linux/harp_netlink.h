@@ -16,8 +16,9 @@
  *		own, the region's log ends as well: any group may have the region.
  * FENCE        VIEW, BY (slot). Atomic (L4). Reply RESULT=1 and the state, or
  *		RESULT=0, TIME_LEFT_MS, and the state.
- * VIEW_START   VIEW_RECORD (a struct harp_sec_view and its void indices), MATCH:
- *		cut after MATCH, append the VIEW record at s+1, adopt (V6).
+ * VIEW_START   VIEW_RECORD (a struct harp_sec_view and its void indices), MATCH, and
+ *		CRC_OF_S for a log that does not hold record s: cut after MATCH, append the
+ *		VIEW record at s+1, adopt (V6).
  * LINK_ADD     FD (connected stream socket of the caller's network namespace or of the
  *		mount's), PEER (slot).
  * LINK_DROP    the link to the partner ends.
@@ -153,6 +154,8 @@ enum harp_nl_attr {
 	HARP_A_FEED_CP,		/* as told in this feed */
 	HARP_A_FEED_AP,		/* as told in this feed */
 	HARP_A_FEED_UPTO,	/* records up to it may be fed uncommitted, 0: none */
+	HARP_A_TOP_CRC,		/* u32: crc of record TOP, 0: not known, or there is none */
+	HARP_A_CRC_OF_S,	/* u32: crc of record s, to which VIEW_RECORD is chained */
 	__HARP_A_MAX
 };
 
