@@ -442,17 +442,17 @@ result<void> witness_log::cut_after(index_t top) {
     return write_end();
 }
 
-result<void> witness_log::restart_at(index_t base, view_t anchor_view) {
+result<void> witness_log::restart_at(index_t base, log_anchor anchor) {
     {
         std::lock_guard lock(mutex_);
         base_ = base;
         header_.base = base;
-        header_.anchor_view = anchor_view;
-        anchor_crc_ = 0; /* the first record says it */
+        header_.anchor_view = anchor.view;
+        anchor_crc_ = anchor.crc;
         cut_to_ = index_t();
         top_ = base - 1;
-        top_view_ = anchor_view;
-        top_crc_ = 0;
+        top_view_ = anchor.view;
+        top_crc_ = anchor.crc;
         fsynced_ = index_t();
         set_ends({HARP_REGION_RING_OFF});
     }

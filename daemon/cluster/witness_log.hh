@@ -54,8 +54,9 @@ public:
     vsr::log_found inspect() override;
     result<void> store_header(const vsr::log_header &header) override;
     result<void> cut_after(index_t top) override;
-    result<void> restart_at(index_t base, view_t anchor_view) override;
+    result<void> restart_at(index_t base, vsr::log_anchor anchor) override;
     result<void> append_view(const vsr::view_record &record) override;
+    uint32_t top_crc() const override { return end().crc; }
 
     /*
      * Whole records that follow the top, checked by the caller with the codec. @raise: the

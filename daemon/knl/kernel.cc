@@ -111,6 +111,7 @@ object_report report_of(const attributes &a) {
     for (const auto &[view, first] : a.views) {
         r.log.starts.push_back({view_t(view), index_t(first)});
     }
+    r.top_crc = static_cast<uint32_t>(a.get(HARP_A_TOP_CRC));
     r.wm = index_t(a.get(HARP_A_WM));
     r.cp = index_t(a.get(HARP_A_CP));
     r.ap = index_t(a.get(HARP_A_AP));
@@ -452,9 +453,13 @@ outcome do_adopt(Io &w, const cmd_adopt &cmd) {
         return finish(before); /* asked again */
     }
     auto bytes = encode_view(record);
-    auto r = w.call(w.make(HARP_CMD_VIEW_START)
-                            .bytes(HARP_A_VIEW_RECORD, bytes.data(), bytes.size())
-                            .u64(HARP_A_MATCH, cmd.match.index.value()));
+    auto ask = w.make(HARP_CMD_VIEW_START);
+    ask.bytes(HARP_A_VIEW_RECORD, bytes.data(), bytes.size())
+            .u64(HARP_A_MATCH, cmd.match.index.value());
+    if (cmd.what.crc_of_s != 0) {
+        ask.u32(HARP_A_CRC_OF_S, cmd.what.crc_of_s);
+    }
+    auto r = w.call(ask);
     if (!r) {
         auto s = w.state();
         refusal why = r.error().code == EBUSY       ? refusal::retry

@@ -35,8 +35,9 @@ public:
         records.resize(top + 1 - base);
         return {};
     }
-    result<void> restart_at(index_t b, view_t) override {
+    result<void> restart_at(index_t b, log_anchor anchor) override {
         base = b;
+        anchor_crc = anchor.crc;
         records.clear();
         return {};
     }
@@ -49,7 +50,8 @@ public:
     }
     void append_noop(view_t view) { build(HARP_REC_NOOP, nullptr, view, 1); }
     index_t top() const { return base + records.size() - 1; }
-    uint32_t crc() const { return records.empty() ? 0 : crc_of(records.back()); }
+    uint32_t crc() const { return records.empty() ? anchor_crc : crc_of(records.back()); }
+    uint32_t top_crc() const override { return crc(); }
     static uint32_t crc_of(const std::vector<uint8_t> &r) {
         harp_rec_hdr h{};
         memcpy(&h, r.data(), sizeof(h));
@@ -65,6 +67,7 @@ public:
     }
 
     index_t base{1};
+    uint32_t anchor_crc = 0;
     std::vector<std::vector<uint8_t>> records;
 
 private:

@@ -398,18 +398,35 @@ TEST(vsr_decide, a_disk_older_than_every_log_needs_a_copy) {
     EXPECT_EQ(d->reach.base, index_t(1));
 }
 
-/* What the VIEW record at s + 1 is to be chained to it does not know. */
-TEST(vsr_decide, one_whose_log_has_nothing_of_s_waits_for_the_next_record) {
+/* The VIEW record at s + 1 is chained to record s, and all that such a member has is its disk. */
+TEST(vsr_decide, one_whose_log_has_nothing_of_s_is_told_what_the_view_follows) {
     auto p = vote_of(p_slot, 4, log_of(50, {{4, 1}}));
+    p.what.top_crc = 0x5678;
     auto b = vote_of(b_slot, 4, log_of(50, {}, 51, 0));
     b.what.intact = false;
     b.what.lb = b.what.ap = index_t(50);
-    std::string passed_over;
-    auto d = decide(input({p, b, vote_of(w_slot, 0, {})}), &passed_over);
+    auto d = decide(input({p, b, vote_of(w_slot, 0, {})}));
     ASSERT_TRUE(d.ok()) << d.error().text;
-    EXPECT_EQ(d->record.backup.slot, w_slot);
+    EXPECT_EQ(d->record.backup.slot, b_slot);
+    EXPECT_EQ(d->crc_of_s, 0x5678U);
+    std::string passed_over;
+    p.what.top_crc = 0;
+    d = decide(input({p, b, vote_of(w_slot, 0, {})}), &passed_over);
+    ASSERT_TRUE(d.ok()) << d.error().text;
+    EXPECT_EQ(d->record.backup.slot, w_slot) << "it has the whole log sent";
     EXPECT_NE(passed_over.find("bravo: lost its log"), std::string::npos) << passed_over;
+    p.what.log = log_of(50, {}, 51, 4);
+    p.what.lb = p.what.ap = index_t(50);
+    d = decide(input({p, vote_of(w_slot, 0, {})}));
+    EXPECT_FALSE(d.ok()) << "nothing is sent, and nobody knows what the view follows";
+    p.what.top_crc = 0x5678;
+    d = decide(input({p, vote_of(w_slot, 0, {})}));
+    ASSERT_TRUE(d.ok()) << d.error().text;
+    b.what.log = log_of(50, {}, 51, 3);
+    EXPECT_FALSE(decide(input({p, b})).ok()) << "its disk has another record 50";
+    p.what.top_crc = 0;
     p.what.log = log_of(51, {{4, 1}});
+    b.what.log = log_of(50, {}, 51, 0);
     d = decide(input({p, b, vote_of(w_slot, 0, {})}));
     ASSERT_TRUE(d.ok()) << d.error().text;
     EXPECT_EQ(d->record.backup.slot, b_slot) << "it is sent record 51, and that is chained";

@@ -73,6 +73,49 @@ TEST(vsr_scenario, the_primary_goes_on_with_the_witness_when_its_backup_dies) {
     EXPECT_EQ(w.replica(slot_w).log().top, w.replica(slot_p).log().top);
 }
 
+/* All is on both disks, and the logs hold nothing: the view's first record follows none of them. */
+static void rest(world &w) {
+    ASSERT_TRUE(w.run_until(w.now() + 3s, [&] {
+        for (slot_t s : {slot_p, slot_b}) {
+            w.sync(s);
+        }
+        return w.replica(slot_b).report(w.now()).lb == w.committed_top();
+    }));
+    w.run_for(500ms);
+    for (slot_t s : {slot_p, slot_b}) {
+        w.discard(s);
+        EXPECT_TRUE(w.replica(s).log().empty());
+    }
+}
+
+TEST(vsr_scenario, an_idle_backup_that_loses_its_power_is_missed_by_nobody) {
+    served w(plain());
+    rest(w);
+    w.crash(slot_b, crash_kind::hard);
+    ASSERT_TRUE(w.run_until(w.now() + 3s, [&] {
+        return w.server() == slot_p && w.replica(slot_p).view().backup.slot == slot_w;
+    })) << w.violation();
+    w.start(slot_b);
+    ASSERT_TRUE(w.run_until(w.now() + 10s, [&] {
+        return w.server() == slot_p && w.replica(slot_p).view().backup.slot == slot_b;
+    })) << w.violation();
+    w.work(slot_p, 5);
+}
+
+TEST(vsr_scenario, a_whole_log_and_a_disk_that_has_all_of_it_make_a_view) {
+    served w(plain());
+    w.crash(slot_b, crash_kind::soft);
+    ASSERT_TRUE(w.run_until(w.now() + 3s, [&] {
+        return w.server() == slot_p && w.replica(slot_p).view().backup.slot == slot_w;
+    })) << w.violation();
+    w.sync(slot_p);
+    w.crash(slot_p, crash_kind::hard);
+    w.start(slot_p);
+    ASSERT_TRUE(w.serves_within(10s, slot_p)) << w.violation();
+    EXPECT_EQ(w.replica(slot_p).view().backup.slot, slot_w);
+    w.work(slot_p, 5);
+}
+
 TEST(vsr_scenario, the_death_of_an_idle_witness_changes_nothing_but_status) {
     served w(plain());
     view_t before = w.view(slot_p);

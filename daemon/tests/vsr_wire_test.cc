@@ -55,12 +55,14 @@ std::vector<message> one_of_each() {
     a.view = some_view();
     a.intact = a.poisoned = true;
     a.log = some_log();
+    a.top_crc = 0xdeadbeef;
     a.lb = index_t(7);
     a.ap = index_t(80);
     a.free_bytes = 1ULL << 40;
     a.ring = 64 << 20;
     start s;
     s.record = some_view();
+    s.crc_of_s = 0x12345678;
     s.donor = slot_t(1);
     s.reach = some_log();
     s.sources = {{slot_t(1), index_t(5), index_t(90)}, {slot_t(0), index_t(1), index_t(4)}};

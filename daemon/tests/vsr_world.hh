@@ -73,6 +73,12 @@ struct entry {
     view_t view;
     uint64_t payload = 0;
     bool is_view = false;
+    uint32_t prev_crc = 0; /* the chain */
+
+    uint32_t crc() const {
+        uint64_t h = (payload ^ (uint64_t{prev_crc} << 32)) * 0x9e3779b97f4a7c15;
+        return static_cast<uint32_t>(h >> 32) | 1; /* 0: not known */
+    }
 };
 
 /* A region (or the witness's file) that outlives its object as the crash allows. */
@@ -85,6 +91,7 @@ public:
     bool header_fails = false;
     log_header header;
     log_header on_disk; /* W: what a power cut leaves of the header */
+    uint32_t anchor_crc = 0;
     std::map<uint64_t, entry> entries;
 
     log_found inspect() override {
@@ -121,6 +128,9 @@ public:
         }
         header = h;
         valid = true;
+        if (auto before = entries.find(h.base.value() - 1); before != entries.end()) {
+            anchor_crc = before->second.crc();
+        }
         entries.erase(entries.begin(), entries.lower_bound(h.base.value()));
         return {};
     }
@@ -129,18 +139,29 @@ public:
         fsynced = std::min(fsynced, top);
         return {};
     }
-    result<void> restart_at(index_t base, view_t anchor) override {
+    result<void> restart_at(index_t base, log_anchor anchor) override {
         entries.clear();
         header.base = base;
-        header.anchor_view = anchor;
+        header.anchor_view = anchor.view;
+        anchor_crc = anchor.crc;
         fsynced = index_t();
         return {};
     }
     result<void> append_view(const view_record &r) override {
-        put(r.index(), {r.view, 1000000 * r.view.value(), true});
+        put(r.index(), {r.view, 1000000 * r.view.value(), true, top_crc()});
         return {};
     }
-    void put(index_t at, entry e) { entries[at.value()] = e; }
+    uint32_t top_crc() const override {
+        return entries.empty() ? anchor_crc : entries.rbegin()->second.crc();
+    }
+    /* Does @e follow the last record? Of a log that was begun anew the first one says. */
+    bool follows(const entry &e) const { return top_crc() == 0 || top_crc() == e.prev_crc; }
+    void put(index_t at, entry e) {
+        if (entries.empty()) {
+            anchor_crc = e.prev_crc;
+        }
+        entries[at.value()] = e;
+    }
 };
 
 enum class crash_kind { soft, hard, process };
@@ -357,7 +378,7 @@ public:
         if (!got) {
             return false;
         }
-        entry e{got->view, ++payload_, false};
+        entry e{got->view, ++payload_, false, n.store.top_crc()};
         n.store.put(got->index, e);
         remember(got->index, e);
         return true;
@@ -650,8 +671,9 @@ private:
         const auto &v = n.replica->view();
         link_send(n.slot, v.primary.slot,
                   [this, to = v.primary.slot, from = n.slot, inc = n.replica->report(local(n)).inc,
-                   top = n.replica->log().top] {
+                   top = n.replica->log().top, view = v.view, crc = n.store.top_crc()] {
                       if (at(to).up) {
+                          check_chain(at(to), from, view, top, crc);
                           at(to).replica->on_hello(from, inc, top);
                           send_records(at(to));
                       }
@@ -708,6 +730,10 @@ private:
                   /* The object may have been cut meanwhile: only what still follows. */
                   for (const auto &[i, e] : data) {
                       if (i >= first && i <= last && i == k.replica->log().top + 1) {
+                          if (!k.store.follows(e)) {
+                              broke(fmt::format("record {} does not follow {}'s", i.value(),
+                                                k.disk.members[k.slot.value()].name));
+                          }
                           k.store.put(i, e);
                           auto ack = k.replica->stored(local(k), i);
                           report_events(k);
@@ -889,6 +915,16 @@ private:
                                   i.value(), it->second.value(), v.value()));
             }
             seen.index = i;
+        }
+    }
+    /* What HELLO compares: the backup's last record and the primary's under its index. */
+    void check_chain(node &p, slot_t from, view_t view, index_t top, uint32_t crc) {
+        const auto mine = p.store.entries.find(top.value());
+        if (p.replica->current_role() == role::primary && p.replica->view().view == view &&
+            mine != p.store.entries.end() && crc != mine->second.crc()) {
+            broke(fmt::format("{}'s record {} in view {} is not {}'s",
+                              at(from).disk.members[from.value()].name, top.value(), view.value(),
+                              p.disk.members[p.slot.value()].name));
         }
     }
     void check_start(const struct start &what) {

@@ -124,6 +124,7 @@ agree core::impl::make_agree(const object_report &report) const {
     a.needs_copy = report.needs_copy;
     a.poisoned = poisoned(report);
     a.log = report.log;
+    a.top_crc = report.top_crc;
     a.lb = report.lb;
     a.ap = report.ap;
     a.free_bytes = report.free_bytes;

@@ -192,6 +192,28 @@ struct choice {
         return std::max(a.lb, match(a).value_or(position()).index);
     }
 
+    /*
+     * The VIEW record is chained to record s. A member whose log begins after that one, for
+     * its disk has all up to there, or because it had no log, is told the checksum.
+     */
+    bool chained(const vote &v) {
+        const agree &a = v.what;
+        const auto own = view_at(a.log, s), chosen = view_at(reach.log, s);
+        const bool begins = who(in, v.member).is_data() ? a.lb >= s : reach.log.base > s;
+        if (!s || !begins || own == chosen) {
+            return true;
+        }
+        if (own.value_or(view_t())) {
+            refuse(v, fmt::format("its record {} is of another view", s.value()));
+            return false;
+        }
+        if (donor.what.top_crc == 0) {
+            refuse(v, "lost its log, and nobody tells what it is to go on from");
+            return false;
+        }
+        return true;
+    }
+
     bool eligible(const vote &v, bool as_primary) {
         const agree &a = v.what;
         if (!who(in, v.member).is_data()) {
@@ -209,16 +231,11 @@ struct choice {
             refuse(v, "the logs at hand do not reach back to its disk; needs a copy");
             return false;
         }
-        /*
-         * The VIEW record is chained to record s. Of one that is only on its disk, not in its
-         * log, a member knows no checksum; the next record, which it is fed, has it (S3).
-         */
-        if (s && a.lb >= s && view_at(a.log, s) != view_at(reach.log, s)) {
-            refuse(v, "lost its log, and waits for the next record");
-            return false;
-        }
         if (a.ap > s) {
             refuse(v, "has applied records the chosen log lacks");
+            return false;
+        }
+        if (!chained(v)) {
             return false;
         }
         uint64_t lag = s - std::min(kept(a), std::max(a.ap, a.lb));
@@ -259,7 +276,7 @@ struct choice {
                 (who(in, v.member).is_data() ? data : witness) = &v;
             }
         }
-        bool witness_fits = witness && !how.both_data && has_room(*witness);
+        bool witness_fits = witness && !how.both_data && has_room(*witness) && chained(*witness);
         bool data_fits = data && eligible(*data, false);
         if (data_fits) {
             if (auto why = ring_too_small(in, *data, primary); !why.empty()) {
@@ -287,6 +304,7 @@ start make_start(const decide_input &in, const choice &c, slot_t primary, slot_t
     out.record.promise = in.promise;
     out.record.s = c.s;
     out.record.view_of_s = view_at(c.reach.log, c.s).value_or(view_t());
+    out.crc_of_s = c.donor.what.top_crc;
     out.donor = c.donor.member;
     out.reach = c.reach.log;
     out.sources = c.reach.sources;

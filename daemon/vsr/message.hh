@@ -42,6 +42,7 @@ struct agree {
     bool needs_copy = false;
     bool poisoned = false;
     log_summary log;
+    uint32_t top_crc = 0; /* checksum of record log.top; 0: not known, or there is none */
     index_t lb;
     index_t ap;
     uint64_t free_bytes = 0;
@@ -83,6 +84,7 @@ struct log_source {
 /* V4/V5: the decision. reach is the "match list": the donor's log, extended downwards. */
 struct start {
     view_record record;
+    uint32_t crc_of_s = 0; /* the VIEW record is chained to it; 0: not known, or s is 0 */
     slot_t donor;
     log_summary reach;
     std::vector<log_source> sources; /* at most member_count */

@@ -182,7 +182,28 @@ result<void> object::prepare_log(const cmd_adopt &cmd) {
     if (auto r = store_header(); !r) {
         return r;
     }
-    return store_.restart_at(log_.base, log_.anchor_view);
+    return store_.restart_at(log_.base, {log_.anchor_view});
+}
+
+/* What the VIEW record follows: a log that begins after record s is told that one's checksum. */
+result<void> object::chain_to_s(const start &what) {
+    const index_t s = what.record.s;
+    if (!s || log_.top != s) {
+        return {};
+    }
+    const uint32_t own = store_.top_crc();
+    if (own == 0 && log_.empty() && what.crc_of_s != 0) {
+        return store_.restart_at(log_.base, {log_.anchor_view, what.crc_of_s});
+    }
+    if (own == 0) {
+        return fail(EPROTO,
+                    "START does not tell the checksum of record " + std::to_string(s.value()));
+    }
+    if (what.crc_of_s != 0 && what.crc_of_s != own) {
+        return fail(EPROTO,
+                    "record " + std::to_string(s.value()) + " here is not the one START names");
+    }
+    return {};
 }
 
 void object::run(time_point_t now, token_t token, const cmd_adopt &cmd) {
@@ -213,6 +234,9 @@ void object::run(time_point_t now, token_t token, const cmd_adopt &cmd) {
         return refuse(now, token, refusal::failed, "applied records are not in the chosen log");
     }
     if (auto r = prepare_log(cmd); !r) {
+        return refuse(now, token, refusal::failed, r.error().text);
+    }
+    if (auto r = chain_to_s(cmd.what); !r) {
         return refuse(now, token, refusal::failed, r.error().text);
     }
     fence_ = record.view;
@@ -338,6 +362,8 @@ object_report object::report(time_point_t now) const {
     out.complete = header_.complete;
     out.intact = intact_;
     out.log = log_;
+    /* While records are being written the store is ahead of the log. */
+    out.top_crc = accepted_top_ == log_.top ? store_.top_crc() : 0;
     out.wm = header_.wm;
     out.cp = cp_;
     out.ap = ap_;
@@ -439,7 +465,9 @@ result<void> object::feed(view_t view, position match) {
     if (active() || adopting_ || accepted_top_ != log_.top || view <= header_.formed) {
         return fail(EBUSY, "in a view, or records are being written");
     }
-    const bool restarts = match.index == lb_ && lb_ == ap_ && lb_ > log_.top;
+    /* It ends below what is on the disk, or there and does not know what its end is (S3). */
+    const bool restarts = match.index == lb_ && lb_ == ap_ &&
+                          (lb_ > log_.top || (log_.empty() && !log_.anchor_view && lb_));
     if (!restarts && (view_at(log_, match.index) != match.view || match.index < ap_)) {
         return fail(EINVAL, "would cut what is applied");
     }
@@ -453,7 +481,7 @@ result<void> object::feed(view_t view, position match) {
     }
     if (restarts) {
         log_ = {match.index + 1, match.view, match.index, {}};
-        if (auto r = store_.restart_at(log_.base, log_.anchor_view); !r) {
+        if (auto r = store_.restart_at(log_.base, {log_.anchor_view}); !r) {
             return r;
         }
     } else {

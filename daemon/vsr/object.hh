@@ -64,8 +64,10 @@ public:
     /* The end mark first (finding 5): a cut suffix must never be walked again. */
     virtual result<void> cut_after(index_t top) = 0;
     /* Drops everything; the next record is @base. The header says complete = 0 already. */
-    virtual result<void> restart_at(index_t base, view_t anchor_view) = 0;
+    virtual result<void> restart_at(index_t base, log_anchor anchor) = 0;
     virtual result<void> append_view(const view_record &record) = 0;
+    /* Of the last record that was stored, or the anchor's; 0: not known. */
+    virtual uint32_t top_crc() const = 0;
 };
 
 /* REC or BEAT, as decoded from struct harp_wire_hdr and harp_wire_rec. */
@@ -196,6 +198,7 @@ private:
                                          duration_t &left) const;
     bool judge_intact(const log_found &found, const cmd_attach &cmd) const;
     result<void> prepare_log(const cmd_adopt &cmd);
+    result<void> chain_to_s(const start &what);
     void finish_adoption(time_point_t now);
     result<void> store_header();
     bool promise_due(time_point_t now, const link_records &rec);

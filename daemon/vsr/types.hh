@@ -77,6 +77,14 @@ struct log_summary {
     bool empty() const noexcept { return top < base; }
 };
 
+/* What a log begins after: the record before its base. */
+struct log_anchor {
+    view_t view;
+    uint32_t crc = 0; /* 0: not known, or there is none; the first record's prev_crc says it */
+
+    bool operator==(const log_anchor &) const = default;
+};
+
 struct member_life {
     slot_t slot;
     incarnation_t inc;
@@ -174,6 +182,7 @@ struct object_report {
     bool complete = false;
     bool intact = false; /* the whole predicate of "Region header", disk.formed included */
     log_summary log;
+    uint32_t top_crc = 0; /* checksum of record log.top; 0: not known, or there is none */
     index_t wm;
     index_t cp;
     index_t ap;

@@ -230,6 +230,7 @@ void put(writer &w, const agree &a) {
     w.flag(a.needs_copy);
     w.flag(a.poisoned);
     w.log(a.log);
+    w.number<uint32_t>(a.top_crc);
     w.put(a.lb);
     w.put(a.ap);
     w.number<uint64_t>(a.free_bytes);
@@ -244,6 +245,7 @@ void get(reader &r, agree &a) {
     a.needs_copy = r.flag();
     a.poisoned = r.flag();
     a.log = r.log();
+    a.top_crc = r.number<uint32_t>();
     a.lb = r.get<index_t>();
     a.ap = r.get<index_t>();
     a.free_bytes = r.number<uint64_t>();
@@ -270,6 +272,7 @@ void get(reader &r, nack &n) {
 
 void put(writer &w, const start &s) {
     w.view(s.record);
+    w.number<uint32_t>(s.crc_of_s);
     w.put(s.donor);
     w.log(s.reach);
     w.number<uint8_t>(static_cast<uint8_t>(s.sources.size()));
@@ -281,6 +284,7 @@ void put(writer &w, const start &s) {
 }
 void get(reader &r, start &s) {
     s.record = r.view();
+    s.crc_of_s = r.number<uint32_t>();
     s.donor = r.slot();
     s.reach = r.log();
     auto n = r.number<uint8_t>();
