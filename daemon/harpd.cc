@@ -3,6 +3,7 @@
 #include "bus/server.hh"
 #include "knl/host.hh"
 #include "node.hh"
+#include "util/json.hh"
 #include "util/log.hh"
 
 #include <csignal>
@@ -65,6 +66,14 @@ result<std::unique_ptr<bus::server>> open_bus(loop &l, const options &o, node &n
     return bus::server::make(l.raw(), o.bus, std::move(a));
 }
 
+std::string json_of(const timeline_event &e) {
+    return json{{"what", e.what},
+                {"time_ns", e.time_ns},
+                {"group", e.group},
+                {"fields", std::map<std::string, std::string>(e.fields.begin(), e.fields.end())}}
+            .dump();
+}
+
 int serve(const options &o) {
     auto c = config::load_node(o.paths.config_dir + "/harp.toml");
     if (!c) {
@@ -85,6 +94,11 @@ int serve(const options &o) {
     if (!b) {
         log_error("{}", b.error().text);
         return 1;
+    }
+    if (*b) {
+        log_events_to([&l, &server = **b](const timeline_event &e) {
+            l.post([&server, text = json_of(e)] { server.event(text); });
+        });
     }
     bool due = false;
     auto tell = l.timer([&] {
@@ -108,6 +122,7 @@ int serve(const options &o) {
     log_info("harpd {} on {}", HARP_VERSION, c->name);
     sd_notifyf(0, "READY=1\nSTATUS=%s", (*n)->headline().c_str());
     int rc = l.run();
+    log_events_to(nullptr);
     sd_notify(0, "STOPPING=1");
     return rc;
 }

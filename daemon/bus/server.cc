@@ -133,4 +133,8 @@ void server::status_changed() {
     sd_bus_emit_signal(bus_, object_path, interface_name, "StatusChanged", "");
 }
 
+void server::event(const std::string &json) {
+    sd_bus_emit_signal(bus_, object_path, interface_name, "Event", "s", json.c_str());
+}
+
 } // namespace harp::bus

@@ -38,6 +38,8 @@ public:
     server &operator=(const server &) = delete;
 
     void status_changed();
+    /* @json: of one event; every follower of harpctl events gets it. */
+    void event(const std::string &json);
     const api &calls() const noexcept { return api_; }
 
 private:

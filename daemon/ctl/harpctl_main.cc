@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* harpctl: what a person types. */
 #include "bus/server.hh"
+#include "ctl/events.hh"
 #include "ctl/log_show.hh"
 #include "ctl/status.hh"
 #include "knl/genl.hh"
@@ -34,6 +35,7 @@ struct options {
     std::string to;
     uint64_t from = 0;
     uint64_t count = 20;
+    uint64_t lines = 0;
 };
 
 struct bus_closer {
@@ -118,6 +120,16 @@ int status(const options &o) {
         fputs(ctl::status_table(*r, o.group).c_str(), stdout);
     }
     return 0;
+}
+
+int events(const options &o) {
+    auto bus = bus::connect(o.bus);
+    if (!bus) {
+        return complain(bus.error(), "");
+    }
+    std::unique_ptr<sd_bus, bus_closer> closer(*bus);
+    auto r = ctl::follow_events(*bus, ctl::event_lines(o.group, o.as_json), o.lines);
+    return r ? 0 : complain(r.error(), "");
 }
 
 int group_create(const options &o) {
@@ -275,6 +287,14 @@ void add_commands(CLI::App &app, options &o, int &rc) {
     show->add_option("NAME", o.group, "One group only");
     show->add_flag("--json", o.as_json, "Everything, for programs");
     show->callback([&] { rc = status(o); });
+
+    auto *follow = app.add_subcommand("events",
+                                      "What happens, and what each member says, as it is");
+    follow->add_option("NAME", o.group, "One group only");
+    follow->add_flag("--json", o.as_json, "One object a line");
+    follow->add_option("-n,--count", o.lines, "End after so many lines (default: never)")
+            ->check(CLI::Range(uint64_t{1}, uint64_t{UINT32_MAX}));
+    follow->callback([&] { rc = events(o); });
 
     auto *over = app.add_subcommand("switchover", "Hand the service to the backup");
     over->add_option("NAME", o.group, "The group")->required();

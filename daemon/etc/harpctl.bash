@@ -27,7 +27,7 @@ _harpctl_files()
 _harpctl_words()
 {
 	case $1 in
-	'') echo 'group status switchover sync log --bus --help --version' ;;
+	'') echo 'group status events switchover sync log --bus --help --version' ;;
 	group)
 		case $2,$# in
 		,1) echo 'create delete --help' ;;
@@ -40,6 +40,10 @@ _harpctl_words()
 	status)
 		(($# > 1)) || _harpctl_groups
 		echo --json
+		;;
+	events)
+		(($# > 1)) || _harpctl_groups
+		echo '--json --count -n'
 		;;
 	switchover)
 		case $# in

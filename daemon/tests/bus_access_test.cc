@@ -53,7 +53,12 @@ protected:
                       dir_ + "/harpctl");
         start_bus();
         api a;
-        a.status = [] { return std::string(R"({"groups":[]})"); };
+        a.status = [this] {
+            if (server_) {
+                server_->event(R"({"what":"serving","time_ns":1,"group":"g","fields":{}})");
+            }
+            return std::string(R"({"groups":[]})");
+        };
         a.group_create = [this](const std::string &, const api::text_fn &done) { called(done); };
         a.group_delete = [this](const std::string &, bool, const api::text_fn &done) {
             called(done);
@@ -160,6 +165,19 @@ const std::vector<std::vector<const char *>> changes = {
 
 TEST_F(access, anybody_may_read) {
     EXPECT_EQ(harpctl(nobody, {"status"}), "no groups\nexit 0");
+}
+
+TEST_F(access, anybody_may_follow_what_happens) {
+    const std::string said = harpctl(nobody, {"events", "--json", "-n", "1"});
+    EXPECT_EQ(said, R"({"what":"serving","time_ns":1,"group":"g","fields":{}})"
+                    "\nexit 0");
+}
+
+TEST_F(access, who_follows_is_told_that_nobody_is_there) {
+    server_.reset();
+    const std::string said = harpctl(nobody, {"events"});
+    EXPECT_TRUE(said.starts_with("harpctl: harpd does not run on this machine")) << said;
+    EXPECT_TRUE(said.ends_with("exit 1")) << said;
 }
 
 TEST_F(access, only_root_may_change) {

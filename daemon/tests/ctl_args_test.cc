@@ -61,7 +61,8 @@ protected:
 } // namespace
 
 TEST_F(programs, harpctl_says_what_is_wrong_with_its_arguments) {
-    const std::string all = "group create, group delete, status, switchover, sync, log show";
+    const std::string all =
+            "group create, group delete, status, events, switchover, sync, log show";
     says("harpctl", "expected a command: " + all);
     says("harpctl --bus none", "expected a command: " + all);
     says("harpctl frobnicate", "'frobnicate' is not a command; there are: " + all);

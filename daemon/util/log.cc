@@ -17,6 +17,7 @@ namespace harp {
 namespace {
 
 std::atomic<int> max_level{static_cast<int>(log_level::info)};
+std::function<void(const timeline_event &)> event_sink;
 
 /* systemd.exec(5): stderr is the journal's iff its device and inode are those named. */
 bool stderr_is_journal() {
@@ -56,11 +57,22 @@ void log_line(log_level level, std::string_view text) {
                     static_cast<int>(text.size()), text.data(), nullptr);
 }
 
+void log_events_to(std::function<void(const timeline_event &)> sink) {
+    event_sink = std::move(sink);
+}
+
 void log_event(std::string_view what, std::string_view group,
                std::initializer_list<log_field> fields) {
     struct timespec now {};
     clock_gettime(CLOCK_REALTIME, &now);
     long long ns = now.tv_sec * 1000000000LL + now.tv_nsec;
+    if (event_sink) {
+        timeline_event e{std::string(what), static_cast<uint64_t>(ns), std::string(group), {}};
+        for (const auto &[key, value] : fields) {
+            e.fields.emplace_back(key, value);
+        }
+        event_sink(e);
+    }
     std::string line = fmt::format("harp-event: what={} time_ns={} group={}", what, ns, group);
     std::vector<std::string> entries = {fmt::format("HARP_EVENT={}", what),
                                         fmt::format("HARP_TIME_NS={}", ns),

@@ -9,11 +9,14 @@
  */
 #pragma once
 
+#include <cstdint>
 #include <fmt/format.h>
+#include <functional>
 #include <initializer_list>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace harp {
 
@@ -41,6 +44,16 @@ void log_debug(fmt::format_string<Args...> f, Args &&...args) {
 }
 
 using log_field = std::pair<std::string_view, std::string>;
+
+/* A line of the timeline, taken apart. */
+struct timeline_event {
+    std::string what;
+    uint64_t time_ns = 0; /* CLOCK_REALTIME */
+    std::string group;
+    std::vector<std::pair<std::string, std::string>> fields;
+};
+/* Each is given to @sink as well, in whatever thread it happens. For main(), once. */
+void log_events_to(std::function<void(const timeline_event &)> sink);
 
 /* One line of the timeline; the time (CLOCK_REALTIME, ns) is taken here. */
 void log_event(std::string_view what, std::string_view group,
