@@ -58,8 +58,8 @@ vsr::config core_config(const disk_state &disk, const config::group_config &g) {
 
 group_member::group_member(member_env env, config::group_config group, slot_t self, disk_state disk)
     : env_(std::move(env)), group_(std::move(group)), self_(self), disk_(std::move(disk)),
-      state_(env_.state_dir + "/" + group_.name), alive_(std::make_shared<bool>(true)),
-      disk_worker_(std::make_unique<worker>("harp-state")),
+      state_(env_.state_dir + "/" + group_.name), clients_(env_.state_dir + "/" + group_.name),
+      alive_(std::make_shared<bool>(true)), disk_worker_(std::make_unique<worker>("harp-state")),
       fetch_worker_(std::make_unique<worker>("harp-fetch")) {
     for (size_t i = 0; i < peers_.size(); i++) {
         peers_[i].heard.resize(group_.members[i].addresses.size());
@@ -104,6 +104,9 @@ result<std::unique_ptr<group_member>> group_member::make(member_env env, config:
     }
     std::unique_ptr<group_member> out(
             new group_member(std::move(env), std::move(group), self, *disk));
+    if (auto r = out->clients_.load(); !r) {
+        log_warning("{}: no client is woken by its list: {}", out->group_.name, r.error().text);
+    }
     /* The writer's copy knows the sequence number. */
     (void)out->state_.load();
     if (auto r = out->begin(); !r) {
@@ -370,6 +373,7 @@ void group_member::tell_clients() {
     n.view = service_view_;
     auto clients = backend_.service->clients();
     n.body = net::pack_connections(clients, cluster::notice_body_max);
+    note_clients(std::move(clients));
     auto bytes = cluster::encode(n);
     for (uint8_t i = 0; i < member_count; i++) {
         if (slot_t(i) == self_ || !group_.members[i].is_data()) {
@@ -393,10 +397,21 @@ void group_member::on_notice(const cluster::notice &n, const cluster::endpoint &
     }
     auto clients = net::unpack_connections(n.body);
     if (clients) {
-        clients_ = std::move(*clients);
+        note_clients(std::move(*clients));
     } else {
         foreign_++;
     }
+}
+
+void group_member::note_clients(std::vector<net::connection> clients) {
+    if (!clients_.update(std::move(clients))) {
+        return;
+    }
+    disk_worker_->run([list = clients_, name = group_.name] {
+        if (auto r = list.store(); !r) {
+            log_warning("{}: the list of clients is not kept: {}", name, r.error().text);
+        }
+    });
 }
 
 void group_member::persist(disk_write write) {
@@ -669,28 +684,29 @@ void group_member::serve(view_t view) {
     }
     log_event("serving", group_.name, {{"view", fmt::to_string(view.value())}});
     service_ = service_phase::starting;
-    backend_.service->start(clients_, [this, alive = alive_, view](const result<void> &r) {
-        if (!*alive || service_ != service_phase::starting) {
-            return;
-        }
-        if (!r) {
-            service_trouble_ = r.error().text;
-            log_error("{}: the service does not start: {}", group_.name, r.error().text);
-            service_ = service_phase::half;
-            if (service_wanted_ && r.error().code != ECANCELED) {
-                /* A primary without a service serves nobody: try again, and say so. */
-                service_timer_.set_time(boottime_now() + service_retry_after);
-            }
-            return;
-        }
-        service_trouble_.clear();
-        service_ = service_phase::on;
-        log_event("addresses-up", group_.name, {{"view", fmt::to_string(view.value())}});
-        env_.status_changed();
-        if (service_view_ != view && service_wanted_) {
-            serve(service_view_);
-        }
-    });
+    backend_.service->start(
+            clients_.clients(), [this, alive = alive_, view](const result<void> &r) {
+                if (!*alive || service_ != service_phase::starting) {
+                    return;
+                }
+                if (!r) {
+                    service_trouble_ = r.error().text;
+                    log_error("{}: the service does not start: {}", group_.name, r.error().text);
+                    service_ = service_phase::half;
+                    if (service_wanted_ && r.error().code != ECANCELED) {
+                        /* A primary without a service serves nobody: try again, and say so. */
+                        service_timer_.set_time(boottime_now() + service_retry_after);
+                    }
+                    return;
+                }
+                service_trouble_.clear();
+                service_ = service_phase::on;
+                log_event("addresses-up", group_.name, {{"view", fmt::to_string(view.value())}});
+                env_.status_changed();
+                if (service_view_ != view && service_wanted_) {
+                    serve(service_view_);
+                }
+            });
 }
 
 void group_member::give_up(const std::string &reason, std::function<void()> then) {

@@ -9,6 +9,7 @@
 #include "backend.hh"
 #include "cluster/catch_up.hh"
 #include "cluster/channel.hh"
+#include "cluster/client_list.hh"
 #include "cluster/notice.hh"
 #include "cluster/state_file.hh"
 #include "config/group.hh"
@@ -95,6 +96,7 @@ private:
     void make_catch_up();
     void send(const vsr::outgoing &out);
     void tell_clients();
+    void note_clients(std::vector<net::connection> clients);
     void persist(vsr::disk_write write);
     void on_kernel(const vsr::kernel_event &event);
     void set_link(const std::optional<vsr::link_wanted> &wanted);
@@ -128,6 +130,7 @@ private:
     slot_t self_;
     vsr::disk_state disk_;
     cluster::state_file state_;
+    cluster::client_list clients_; /* of the primary before us */
     std::shared_ptr<bool> alive_;
     backend backend_;
     std::unique_ptr<vsr::core> core_;
@@ -165,9 +168,8 @@ private:
     std::optional<vsr::watermarks> last_marks_;
     vsr::object_report own_; /* as told last, in an answer or by itself */
     knl::backlog backlog_;
-    std::vector<std::string> machine_;     /* what of it is not as it should be */
-    std::vector<net::connection> clients_; /* of the primary before us */
-    uint64_t foreign_ = 0; /* control messages from where the sender's harpd is not */
+    std::vector<std::string> machine_; /* what of it is not as it should be */
+    uint64_t foreign_ = 0;             /* control messages from where the sender's harpd is not */
     uint64_t poll_ms_ = 250;
 
     event_source tick_;

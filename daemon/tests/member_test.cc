@@ -3,6 +3,7 @@
 #include "member.hh"
 
 #include "util/json.hh"
+#include "util/text.hh"
 
 #include <filesystem>
 #include <fmt/format.h>
@@ -61,13 +62,15 @@ struct service_log {
     int ended = 0; /* of both */
     bool clears_fail = false;
     std::vector<std::string> told; /* of the rest */
+    std::vector<net::connection> woken;
 };
 
 class scripted_service final : public service_port {
 public:
     scripted_service(loop &l, service_log &log) : loop_(l), log_(log) {}
-    void start(std::vector<net::connection>, done_fn done) override {
+    void start(std::vector<net::connection> clients, done_fn done) override {
         log_.starts++;
+        log_.woken = std::move(clients);
         end(log_.starts_fail, std::move(done));
     }
     void stop(bool, done_fn done) override {
@@ -306,6 +309,23 @@ TEST_F(member_service, what_an_earlier_harpd_left_of_an_unknown_view_is_left) {
     facts_.link_up = true;
     make();
     EXPECT_EQ(told_, (calls{"leave", "drop link"}));
+}
+
+/* Both file servers restarted at once: nobody tells who was connected. */
+TEST_F(member_service, whom_an_earlier_harpd_knew_to_be_connected_is_woken) {
+    const net::connection client{net::parse_ip("10.9.9.9").value(), 2049,
+                                 net::parse_ip("10.9.9.1").value(), 700};
+    cluster::client_list list(dir_ + "/g");
+    ASSERT_TRUE(list.update({client}));
+    ASSERT_TRUE(list.store().ok());
+    start();
+    EXPECT_EQ(log_.woken, std::vector{client});
+}
+
+TEST_F(member_service, a_list_of_clients_that_is_damaged_stops_nothing) {
+    ASSERT_TRUE(replace_file(dir_ + "/g/clients", "harp-clients 1\n").ok());
+    start();
+    EXPECT_TRUE(log_.woken.empty());
 }
 
 TEST_F(member_service, a_deleted_group_keeps_its_files) {
