@@ -154,6 +154,7 @@ result<backend> make_data(const backend_request &r) {
     k.epoch = r.disk.epoch;
     k.lineage = r.disk.lineage;
     k.member = r.group->members[r.self.value()];
+    k.confirms = r.group->confirms;
     auto replica = std::make_unique<knl::kernel_replica>(*r.events, std::move(k), *parts->svc,
                                                          r.hooks);
     parts->replica = replica.get();

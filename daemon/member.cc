@@ -148,7 +148,8 @@ result<void> group_member::begin() {
     core_ = std::make_unique<vsr::core>(core_config(disk_, group_), disk_, found, boottime_now());
     make_catch_up();
     const auto &me = group_.members[self_.value()];
-    machine_ = me.is_data() ? knl::host_warnings(me.region) : std::vector<std::string>();
+    machine_ = me.is_data() ? knl::host_warnings(me.region, group_.confirms)
+                            : std::vector<std::string>();
     for (const auto &list : {machine_, group_.unfit}) {
         for (const auto &w : list) {
             log_warning("{}: {}", group_.name, w);

@@ -89,6 +89,39 @@ int harp_enter_generation(struct harp_replica *r, u32 *generation)
 	return err;
 }
 
+/* As harp_admit(), and the backup was still in the view @since then. */
+static int harp_admit_confirmed(struct harp_replica *r, u64 since, u64 seq)
+{
+	int err = harp_admit(r, seq);
+
+	if (err)
+		return err;
+	/* Not at the same time: which of both was first? */
+	return READ_ONCE(r->confirmed) > since ? 0 : -EAGAIN;
+}
+
+/*
+ * lease=confirm: a clock that was stopped, and does not show it, says that the lease runs
+ * while another has long served. So the backup has the word: it acks nothing once it has
+ * agreed to another view, and no other serves before that. One round trip is for all who
+ * wait when it begins.
+ */
+static int harp_confirm(struct harp_replica *r)
+{
+	u64 since = ktime_get_boottime_ns(), seq = READ_ONCE(r->links->release_seq);
+	s64 wanted = atomic64_read(&r->confirm_wanted);
+	int err;
+
+	while (wanted < (s64)since &&
+	       !atomic64_try_cmpxchg(&r->confirm_wanted, &wanted, since))
+		;
+	harp_link_kick(r);
+	wait_event_idle(r->serve_wq, (err = harp_admit_confirmed(r, since, seq)) != -EAGAIN);
+	if (err == -ESTALE)
+		atomic64_inc(&r->n_released);
+	return err;
+}
+
 /**
  * harp_recheck() - before an answer from state leaves (N5)
  * @r: the replica
@@ -96,12 +129,13 @@ int harp_enter_generation(struct harp_replica *r, u32 *generation)
  * An answer that was true when it was decided is still one that a read of that
  * moment may give, if this member is still, or again, the one to answer.
  *
- * Context: process context; sleeps only when not serving or without lease.
+ * Context: process context; sleeps when not serving or without lease, and with
+ * lease=confirm.
  * Return: as harp_enter().
  */
 int harp_recheck(struct harp_replica *r)
 {
-	return harp_enter(r);
+	return r->confirm ? harp_confirm(r) : harp_enter(r);
 }
 
 /* Bytes of the ring that the backup has yet to apply, by the average record. */

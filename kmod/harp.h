@@ -86,6 +86,7 @@ struct harp_replica {
 	bool serving;				/* V8 */
 	bool released;				/* parked operations return -ESTALE */
 	bool media_failure;
+	bool confirm;				/* lease=confirm: see harp_recheck() */
 	u64 cp;					/* commit point */
 	u64 ap;					/* application point */
 	u64 lb;					/* lower bound (durable, N6) */
@@ -96,6 +97,8 @@ struct harp_replica {
 	u64 peer_free_bytes, peer_free_inodes;
 	ktime_t promise_until, lease_until, hold_until, touched;	/* CLOCK_BOOTTIME */
 	u64 promise_no, heard;
+	atomic64_t confirm_wanted;		/* an ACK of what is sent from then on, ns */
+	u64 confirmed;				/* send time of the latest that was acked, ns */
 	u32 generation;				/* grows with every promotion */
 	u64 last_time_ns;			/* times never go back (kernel-notes 61) */
 	u64 next_fid;				/* primary only; under lock */
@@ -128,6 +131,7 @@ struct harp_replica_params {
 	u64 lineage;
 	u64 inc;
 	u32 hold_ms;				/* S1: no AGREE before this has passed */
+	bool confirm;				/* lease=confirm */
 	struct harp_region_spec region;
 	struct path lower;
 	bool init;				/* lay out an empty lower */
@@ -203,6 +207,7 @@ u64 harp_new_fid(struct harp_replica *r);
 /* ----------------------------------------------------------- lease.c, link.c */
 bool harp_lease_valid(struct harp_replica *r);			/* any context */
 void harp_lease_renew(struct harp_replica *r, u64 t_sent_ns);	/* L3 */
+void harp_lease_confirm(struct harp_replica *r, u64 t_sent_ns);
 void harp_links_init(struct harp_replica *r);
 void harp_links_close(struct harp_replica *r);
 void harp_links_exit(struct harp_replica *r);

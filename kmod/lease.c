@@ -140,6 +140,31 @@ void harp_lease_renew(struct harp_replica *r, u64 t_sent_ns)
 }
 
 /**
+ * harp_lease_confirm() - the backup has acked, so it was in the view then (lease=confirm)
+ * @r: the replica
+ * @t_sent_ns: the echoed send time of what it acked
+ *
+ * Context: process context, takes replica.lock.
+ */
+void harp_lease_confirm(struct harp_replica *r, u64 t_sent_ns)
+{
+	ktime_t now = ktime_get_boottime();
+
+	if (!r->confirm || t_sent_ns > (u64)ktime_to_ns(now))
+		return;
+	spin_lock(&r->lock);
+	/* Not of an earlier view: who acked that one says nothing of this one's backup. */
+	if (r->role == HARP_ROLE_PRIMARY && harp_in_view(r) &&
+	    !ktime_before(ns_to_ktime(t_sent_ns), r->links->view_began))
+		WRITE_ONCE(r->confirmed, max(r->confirmed, t_sent_ns));
+	spin_unlock(&r->lock);
+	if (wq_has_sleeper(&r->serve_wq))
+		wake_up_all(&r->serve_wq);
+	/* For whoever came after that was sent. */
+	harp_link_kick(r);
+}
+
+/**
  * harp_lease_work() - tell when the lease has ended
  * @work: harp_links.lease_work
  *

@@ -188,6 +188,62 @@ static void renewal_wakes_who_saw_the_lease_end(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, p.err, 0);
 }
 
+static int rechecks(void *arg)
+{
+	struct parked *p = arg;
+
+	p->err = harp_recheck(p->r);
+	complete(&p->done);
+	return 0;
+}
+
+static bool answered(struct parked *p)
+{
+	/* A jiffy and more: who sleeps still has looked. */
+	return wait_for_completion_timeout(&p->done, 3);
+}
+
+/* lease=confirm: the lease alone is no answer; an ACK is, of what was sent later than it came. */
+static void answers_wait_for_what_is_sent_after_them(struct kunit *test)
+{
+	struct harp_replica *r = serving(test);
+	struct parked p = { .r = r };
+	struct task_struct *t;
+	u64 before, wanted;
+
+	KUNIT_EXPECT_EQ(test, harp_recheck(r), 0);	/* lease=time */
+	r->confirm = true;
+	before = ktime_get_boottime_ns();
+	init_completion(&p.done);
+	t = kthread_run(rechecks, &p, "harp-confirm");
+	KUNIT_ASSERT_FALSE(test, IS_ERR(t));
+	while (READ_ONCE(t->__state) != TASK_IDLE)
+		msleep(20);
+	wanted = atomic64_read(&r->confirm_wanted);
+	KUNIT_EXPECT_GE(test, wanted, before);
+	harp_lease_confirm(r, before);
+	KUNIT_EXPECT_FALSE(test, answered(&p));
+	/* Which was first? */
+	harp_lease_confirm(r, wanted);
+	KUNIT_EXPECT_FALSE(test, answered(&p));
+	/* Of times to come nothing is acked. */
+	harp_lease_confirm(r, ktime_get_boottime_ns() + NSEC_PER_SEC * 3600);
+	KUNIT_EXPECT_FALSE(test, answered(&p));
+	/* What was sent in an earlier view was another backup's to ack. */
+	r->links->view_began = ktime_add_ms(ktime_get_boottime(), 3600 * 1000);
+	harp_lease_confirm(r, ktime_get_boottime_ns());
+	KUNIT_EXPECT_FALSE(test, answered(&p));
+	r->links->view_began = 0;
+	harp_lease_confirm(r, ktime_get_boottime_ns());
+	if (!wait_for_completion_timeout(&p.done, 10 * HZ)) {
+		KUNIT_FAIL(test, "it still sleeps, and what it waits for was acked");
+		r->links->release_seq++;
+		wake_up_all(&r->serve_wq);
+		wait_for_completion(&p.done);
+	}
+	KUNIT_EXPECT_EQ(test, p.err, 0);
+}
+
 /* The same for who tells: "lost" is not left standing over a lease that runs. */
 static void renewal_takes_back_that_the_lease_was_lost(struct kunit *test)
 {
@@ -341,6 +397,7 @@ static struct kunit_case lease_cases[] = {
 	KUNIT_CASE(lease_takes_no_time_that_is_not_its_own),
 	KUNIT_CASE(lease_ends_before_the_promise),
 	KUNIT_CASE(renewal_wakes_who_saw_the_lease_end),
+	KUNIT_CASE(answers_wait_for_what_is_sent_after_them),
 	KUNIT_CASE(renewal_takes_back_that_the_lease_was_lost),
 	KUNIT_CASE(promise_needs_to_be_heard),
 	KUNIT_CASE(promise_needs_a_primary_that_serves),

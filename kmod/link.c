@@ -318,7 +318,8 @@ static int harp_send_rec(struct harp_link *l, struct kvec *iov)
 	body.cp = cpu_to_le64(l->sent_cp);
 	body.ap = cpu_to_le64(l->sent_ap);
 	body.lb = cpu_to_le64(l->sent_lb);
-	body.t = cpu_to_le64(ktime_get_boottime_ns());
+	WRITE_ONCE(l->sent_t, ktime_get_boottime_ns());
+	body.t = cpu_to_le64(l->sent_t);
 	body.nrec = cpu_to_le32(n);
 	body.flags = cpu_to_le32(l->sent_serving ? HARP_REC_F_SERVING : 0);
 	harp_link_header(l, &hdr, HARP_WIRE_REC, l->view);
@@ -333,6 +334,18 @@ static int harp_send_rec(struct harp_link *l, struct kvec *iov)
 
 /* ----------------------------------------------------------------- sender thread */
 
+/*
+ * lease=confirm: somebody wants an ACK of what is sent now. What was sent and is not acked
+ * yet comes first: then one message is for all who came meanwhile.
+ */
+static bool harp_tx_to_confirm(struct harp_link *l)
+{
+	u64 sent = READ_ONCE(l->sent_t);
+
+	return (u64)atomic64_read(&l->r->confirm_wanted) >= sent &&
+	       READ_ONCE(l->r->confirmed) >= sent;
+}
+
 /* Something to send that must not wait for the next beat. */
 static bool harp_tx_work(struct harp_link *l)
 {
@@ -346,7 +359,7 @@ static bool harp_tx_work(struct harp_link *l)
 	if (!READ_ONCE(l->next))
 		return false;
 	return harp_log_top(r->log) >= READ_ONCE(l->next) || READ_ONCE(r->lb) != l->sent_lb ||
-	       READ_ONCE(r->serving) != l->sent_serving;
+	       READ_ONCE(r->serving) != l->sent_serving || harp_tx_to_confirm(l);
 }
 
 static bool harp_tx_urgent(struct harp_link *l)

@@ -28,6 +28,7 @@
  * @sent_ap: told last
  * @sent_lb: told last
  * @sent_serving: told last
+ * @sent_t: when REC or BEAT was sent last, ns (lease=confirm)
  * @sent_at: when something was last sent
  * @last_t: backup: send time of the last message taken
  * @free_at: when @free_bytes was looked up
@@ -47,6 +48,7 @@ struct harp_link {
 	u64 next;
 	u64 sent_cp, sent_ap, sent_lb;
 	bool sent_serving;
+	u64 sent_t;
 	ktime_t sent_at, free_at;
 	u64 last_t, free_bytes, free_inodes;
 

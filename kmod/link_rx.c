@@ -111,6 +111,7 @@ static const char *harp_take_ack(struct harp_link *l, const struct harp_wire_ack
 	atomic64_inc(&ls->n_acks);
 	if (flags & HARP_ACK_F_PROMISE)
 		harp_lease_renew(r, le64_to_cpu(m->t));
+	harp_lease_confirm(r, le64_to_cpu(m->t));
 	spin_lock(&r->lock);
 	if (!harp_link_live(l)) {
 		spin_unlock(&r->lock);

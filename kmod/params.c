@@ -16,7 +16,8 @@
 
 enum harp_opt {
 	HARP_OPT_SOURCE, HARP_OPT_GROUP, HARP_OPT_UUID, HARP_OPT_MEMBER, HARP_OPT_INC,
-	HARP_OPT_LINEAGE, HARP_OPT_EPOCH, HARP_OPT_HOLD, HARP_OPT_REGION, HARP_OPT_INIT,
+	HARP_OPT_LINEAGE, HARP_OPT_EPOCH, HARP_OPT_HOLD, HARP_OPT_REGION, HARP_OPT_LEASE,
+	HARP_OPT_INIT,
 };
 
 /* All strings: the kernel's own parsers would not say what was expected. */
@@ -30,6 +31,7 @@ const struct fs_parameter_spec harp_parameters[] = {
 	fsparam_string("epoch",		HARP_OPT_EPOCH),
 	fsparam_string("hold",		HARP_OPT_HOLD),
 	fsparam_string("region",	HARP_OPT_REGION),
+	fsparam_string("lease",		HARP_OPT_LEASE),
 	fsparam_flag("init",		HARP_OPT_INIT),
 	{ }
 };
@@ -38,7 +40,8 @@ static const char * const harp_opt_names[] = {
 	[HARP_OPT_SOURCE] = "source", [HARP_OPT_GROUP] = "group", [HARP_OPT_UUID] = "uuid",
 	[HARP_OPT_MEMBER] = "member", [HARP_OPT_INC] = "inc",
 	[HARP_OPT_LINEAGE] = "lineage", [HARP_OPT_EPOCH] = "epoch",
-	[HARP_OPT_HOLD] = "hold", [HARP_OPT_REGION] = "region", [HARP_OPT_INIT] = "init",
+	[HARP_OPT_HOLD] = "hold", [HARP_OPT_REGION] = "region",
+	[HARP_OPT_LEASE] = "lease", [HARP_OPT_INIT] = "init",
 };
 
 /**
@@ -133,6 +136,14 @@ static int harp_opt_region(struct fs_context *fc, struct harp_options *o, char *
 		       s);
 }
 
+static int harp_opt_lease(struct fs_context *fc, struct harp_options *o, const char *s)
+{
+	o->p.confirm = !strcmp(s, "confirm");
+	if (!o->p.confirm && strcmp(s, "time"))
+		return invalfc(fc, "lease=%s: expected time or confirm", s);
+	return 0;
+}
+
 static int harp_opt_value(struct fs_context *fc, struct harp_options *o, enum harp_opt opt,
 			  char *s)
 {
@@ -166,6 +177,8 @@ static int harp_opt_value(struct fs_context *fc, struct harp_options *o, enum ha
 		return err;
 	case HARP_OPT_REGION:
 		return harp_opt_region(fc, o, s);
+	case HARP_OPT_LEASE:
+		return harp_opt_lease(fc, o, s);
 	default:
 		return -EINVAL;
 	}
@@ -295,6 +308,7 @@ static int harp_reconfigure(struct fs_context *fc)
 		[HARP_OPT_EPOCH] = p->epoch == r->epoch,
 		[HARP_OPT_HOLD] = p->hold_ms == r->hold_ms,
 		[HARP_OPT_REGION] = harp_same_region(&p->region, &r->region),
+		[HARP_OPT_LEASE] = p->confirm == r->confirm,
 		[HARP_OPT_INIT] = true,
 	};
 
@@ -372,5 +386,6 @@ int harp_show_options(struct seq_file *m, struct dentry *root)
 	seq_printf(m, ",uuid=%pU,member=%u,inc=%llu,lineage=%llu,epoch=%u,hold=%u", &r->uuid,
 		   r->member, r->inc, r->lineage, r->epoch, r->hold_ms);
 	harp_show_region(m, &r->region);
+	seq_printf(m, ",lease=%s", r->confirm ? "confirm" : "time");
 	return 0;
 }

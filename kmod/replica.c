@@ -140,6 +140,7 @@ struct harp_replica *harp_replica_alloc(const struct harp_replica_params *p)
 	path_get(&r->lower_root);
 	r->touched = now;
 	r->hold_ms = p->hold_ms;
+	r->confirm = p->confirm;
 	r->hold_until = ktime_add_ms(now, p->hold_ms);
 	r->next_fid = HARP_FID_FIRST;
 	r->links = harp_links_alloc(r);
@@ -387,6 +388,8 @@ static int harp_replica_same(struct harp_replica *r, const struct harp_replica_p
 		 r->region.start != p->region.start ||
 		 strncmp(r->region.label, p->region.label, sizeof(r->region.label)))
 		what = "region";
+	else if (r->confirm != p->confirm)
+		what = "lease";
 	else if (r->lower_root.dentry != p->lower.dentry)
 		what = "lower directory";
 	if (!what)

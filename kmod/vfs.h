@@ -172,9 +172,14 @@ static inline u32 harp_generation(const struct harp_inode *hi)
 	return smp_load_acquire(&hi->generation);
 }
 
-/* Without waiting: may this member answer from state of @generation? RCU walks ask. */
+/*
+ * Without waiting: may this member answer from state of @generation? RCU walks ask, and of
+ * cached names the VFS answers itself: EEXIST, ENOENT. With lease=confirm each waits.
+ */
 static inline bool harp_may_answer_now(struct harp_replica *r, u32 generation)
 {
+	if (r->confirm)
+		return false;
 	/* Pairs with harp_try_serve(): who sees serving sees what was applied before. */
 	return smp_load_acquire(&r->serving) && READ_ONCE(r->generation) == generation &&
 	       harp_lease_valid(r);

@@ -52,6 +52,7 @@ struct group_config {
     std::optional<uuid_bytes> uuid;
     uint32_t promise_ms = 2000;
     uint32_t detect_ms = 2000;
+    bool confirms = false;                                /* lease = "confirm" */
     std::array<member_config, vsr::member_count> members; /* by slot */
     service::config service; /* parent, group, run_dir and the like are filled in later */
     bool mac_given = false;

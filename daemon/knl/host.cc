@@ -112,7 +112,7 @@ std::string hypervisor(const host_paths &at) {
                          .value_or("unknown\n");
     clock.erase(std::min(clock.find('\n'), clock.size()));
     return fmt::format("a virtual one, with the clock {}: hand over before it is paused, saved or "
-                       "migrated (operations guide)",
+                       "migrated, or set lease = \"confirm\" (operations guide)",
                        clock);
 }
 
@@ -140,7 +140,8 @@ result<bool> set_panic_timeout(int seconds, const host_paths &at) {
     return true;
 }
 
-std::vector<std::string> host_warnings(const region_config &region, const host_paths &at) {
+std::vector<std::string> host_warnings(const region_config &region, bool confirms,
+                                       const host_paths &at) {
     std::vector<std::string> out;
     auto add = [&](std::string text) {
         if (!text.empty()) {
@@ -155,7 +156,9 @@ std::vector<std::string> host_warnings(const region_config &region, const host_p
     if (region.what != region_config::kind::mem) {
         add(firmware(at));
     }
-    add(hypervisor(at));
+    if (!confirms) {
+        add(hypervisor(at));
+    }
     return out;
 }
 

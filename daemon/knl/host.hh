@@ -20,8 +20,11 @@ struct host_paths {
     std::string sys = "/sys";
 };
 
-/* Of a data member whose log is in @region; a sentence each, with what to do. */
-std::vector<std::string> host_warnings(const config::region_config &region,
+/*
+ * Of a data member whose log is in @region; a sentence each, with what to do. @confirms: the
+ * group has lease = "confirm", and a pause that a clock does not show harms nothing.
+ */
+std::vector<std::string> host_warnings(const config::region_config &region, bool confirms,
                                        const host_paths &at = {});
 
 /*

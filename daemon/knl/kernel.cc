@@ -572,12 +572,12 @@ void kernel_replica::mount(const kernel_command &command, const cmd_attach &cmd)
     auto hold = std::chrono::duration_cast<milliseconds>(cmd.hold).count();
     /* First life of a member that has promised nothing: the lower is laid out. */
     bool init = !cmd.formed && !cmd.fence;
-    harp.options = fmt::format("group={},uuid={},member={},inc={},lineage={},epoch={},hold={},"
-                               "region={}{}{}",
-                               config_.group, format_uuid(config_.uuid), config_.self.value(),
-                               cmd.inc.value(), config_.lineage.value(), config_.epoch.value(),
-                               hold, config_.member.region.text, init ? ",init" : "",
-                               config_.harp_options);
+    harp.options = fmt::format(
+            "group={},uuid={},member={},inc={},lineage={},epoch={},hold={},"
+            "region={},lease={}{}{}",
+            config_.group, format_uuid(config_.uuid), config_.self.value(), cmd.inc.value(),
+            config_.lineage.value(), config_.epoch.value(), hold, config_.member.region.text,
+            config_.confirms ? "confirm" : "time", init ? ",init" : "", config_.harp_options);
     auto alive = alive_;
     auto then = [this, alive](const result<void> &r) {
         if (*alive) {

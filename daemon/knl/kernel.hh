@@ -24,6 +24,7 @@ struct kernel_config {
     epoch_t epoch;
     lineage_t lineage;
     config::member_config member;
+    bool confirms = false;    /* lease=confirm */
     std::string harp_options; /* more mount options, for tests */
 };
 

@@ -91,6 +91,13 @@ TEST(config, a_good_group_is_read_whole) {
     EXPECT_EQ(g->service.export_path, "/srv/data");
 }
 
+TEST(config, a_lease_is_by_time_unless_said_otherwise) {
+    EXPECT_FALSE(read(good)->confirms);
+    const std::string word = "promise_ms = 1000\nlease = ";
+    EXPECT_FALSE(read(replaced(good, "promise_ms = 1000", word + "\"time\""))->confirms);
+    EXPECT_TRUE(read(replaced(good, "promise_ms = 1000", word + "\"confirm\""))->confirms);
+}
+
 TEST(config, the_witness_log_that_is_not_given_is_compared_as_well) {
     std::string text = replaced(good, "log_size = \"64M\"\n", "");
     EXPECT_TRUE(read(text).ok());
@@ -109,6 +116,8 @@ TEST(config, every_complaint_names_file_and_line_what_was_found_and_expected) {
             {"promise_ms = 1000", "promise_ms = 50", "g.toml:3: promise_ms: found the number 50"},
             {"detect_ms = 1500", "detect_ms = 500",
              "g.toml:4: detect_ms: found 500, expected at least promise_ms (1000)"},
+            {"promise_ms = 1000", "promise_ms = 1000\nlease = \"trust\"",
+             "g.toml:4: lease: found 'trust', expected one of"},
             {"promise_ms = 1000", "promise_mss = 1000",
              "g.toml:3: unknown key 'promise_mss' in the file, expected 'promise_ms'?"},
             {"threads = 8", "treads = 8", "g.toml:32: unknown key 'treads' in [nfs]"},

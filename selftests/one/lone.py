@@ -26,7 +26,9 @@ NO_LIMIT = (1 << 64) - 1
 class Lone:
     """One real replica; the partner is slot 2 with incarnation YOU_INC."""
 
-    def __init__(self, slot: int = 0, promise: int = PROMISE, hold: int = 0) -> None:
+    def __init__(self, slot: int = 0, promise: int = PROMISE, hold: int = 0,
+                 more: str = "") -> None:
+        self.more = more        # mount options
         self.member = Member(slot, disks()[slot])
         self.slot, self.promise, self.hold = slot, promise, hold
         self.harp = harpnl.Harp()
@@ -53,7 +55,7 @@ class Lone:
         """A new replica, its log in memory of its own."""
         mount(self.member.lower, self.member.mnt, "harp",
               f"group={GROUP},uuid={UUID},member={self.slot},inc={ME_INC},lineage=7,epoch=3,"
-              f"hold={self.hold},region=mem:8M{more}")
+              f"hold={self.hold},region=mem:8M{self.more}{more}")
 
     def end(self) -> None:
         """The replica ends, and its log; the lower stays."""

@@ -46,6 +46,8 @@ BAD: list[tuple[str, dict[str, str | None], int, str]] = [
     ("lineage 0", {"lineage": "0"}, errno.EINVAL, "lineage=0"),
     ("a lineage beyond 64 bits", {"lineage": "18446744073709551616"}, errno.EINVAL, "lineage="),
     ("hold beyond its bound", {"hold": "1000000000"}, errno.EINVAL, "hold="),
+    ("a lease of an unknown kind", {"lease": "trust"}, errno.EINVAL,
+     "lease=trust: expected time or confirm"),
     ("a region of an unknown kind", {"region": "disk:1M"}, errno.EINVAL, "expected mem:SIZE"),
     ("a region without a size", {"region": "mem:"}, errno.EINVAL, "expected a size"),
     ("a region too small", {"region": "mem:1M"}, errno.EINVAL, "expected 4M"),
@@ -296,7 +298,7 @@ def shown() -> None:
     try:
         line = mounts_line()
         for word in (f"{m.lower} {m.mnt} harp", "group=opts", f"uuid={UUID}", "member=0", "inc=1",
-                     "lineage=7", "epoch=1", "hold=0", "region=mem:8388608"):
+                     "lineage=7", "epoch=1", "hold=0", "region=mem:8388608", "lease=time"):
             assert word in line, f"{word} is not in {line}"
         said = run("dmesg").stdout
         assert "log does not survive a soft reboot" in said, said[-500:]
@@ -325,6 +327,7 @@ def mounted_again() -> None:
     """The replica outlives the mount: it comes back with the same options only."""
     m = Member(0, disks()[0])
     for change in ({"inc": "2"}, {"lineage": "8"}, {"region": "mem:16M"},
+                   {"lease": "confirm"},
                    {"uuid": UUID[:-1] + "0"}):
         error, said = fs_context("harp", {k: v for k, v in {**GOOD, **change}.items()
                                           if k != "init"})
@@ -334,7 +337,7 @@ def mounted_again() -> None:
         run("mount", "-o", "remount,ro", m.mnt)
         assert " ro," in mounts_line(), mounts_line()
         for change, word in (("inc=9", "inc"), ("hold=9", "hold"),
-                             ("region=mem:16M", "region")):
+                             ("region=mem:16M", "region"), ("lease=confirm", "lease")):
             done = run("mount", "-i", "-o", f"remount,{change}", m.mnt, ok=False)
             assert done.returncode, f"remount with {change} worked"
             assert f"{word}: cannot be changed" in run("dmesg").stdout
