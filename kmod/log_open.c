@@ -302,8 +302,13 @@ void harp_log_close(struct harp_log *log)
  */
 void harp_log_wipe(struct harp_log *log)
 {
+	static const u8 nothing[256];
+	u64 off;
+
+	BUILD_BUG_ON(HARP_REGION_RING_OFF % sizeof(nothing));
 	mutex_lock(&log->mutex);
-	memset(log->region->base, 0, HARP_REGION_RING_OFF);
+	for (off = 0; off < HARP_REGION_RING_OFF; off += sizeof(nothing))
+		harp_region_store(log->region->base + off, nothing, sizeof(nothing));
 	harp_region_flush();
 	mutex_unlock(&log->mutex);
 }

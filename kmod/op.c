@@ -218,6 +218,7 @@ bool harp_is_nfsd(void)
  * @hs: the mount
  * @owner: the thread that serves it
  * @xid: the request
+ * @began: when it came
  *
  * A thread keeps its slot until threads begun later need it: those that have ended do not
  * say so.
@@ -225,7 +226,7 @@ bool harp_is_nfsd(void)
  * Context: any.
  * Return: 0 for its first.
  */
-u16 harp_next_step(struct harp_sb *hs, void *owner, u32 xid)
+u16 harp_next_step(struct harp_sb *hs, void *owner, u32 xid, ktime_t began)
 {
 	u32 at = hash_ptr(owner, ilog2(HARP_STEP_SLOTS)), i;
 	struct harp_step *s = &hs->steps[at], *near;
@@ -239,8 +240,8 @@ u16 harp_next_step(struct harp_sb *hs, void *owner, u32 xid)
 			break;
 		}
 	}
-	if (s->owner != owner || s->xid != xid)
-		*s = (struct harp_step){ .owner = owner, .xid = xid };
+	if (s->owner != owner || s->xid != xid || s->began != began)
+		*s = (struct harp_step){ .owner = owner, .xid = xid, .began = began };
 	step = s->step++;
 	spin_unlock(&hs->lock);
 	return step;
@@ -262,7 +263,7 @@ static void harp_op_req(struct harp_op *op)
 	if (!s)
 		return;
 	s->family = cpu_to_le16(addr->sa_family);
-	s->step = cpu_to_le16(harp_next_step(op->hs, rq, be32_to_cpu(rq->rq_xid)));
+	s->step = cpu_to_le16(harp_next_step(op->hs, rq, be32_to_cpu(rq->rq_xid), rq->rq_stime));
 	s->xid = cpu_to_le32(be32_to_cpu(rq->rq_xid));
 	s->prog = cpu_to_le32(rq->rq_prog);
 	s->vers = cpu_to_le32(rq->rq_vers);

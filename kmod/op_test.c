@@ -28,11 +28,22 @@ static void steps_count_within_a_request(struct kunit *test)
 	u16 i;
 
 	for (i = 0; i < 5; i++) {
-		KUNIT_EXPECT_EQ(test, harp_next_step(hs, thread(1), 70), i);
-		KUNIT_EXPECT_EQ(test, harp_next_step(hs, thread(2), 70), i);
+		KUNIT_EXPECT_EQ(test, harp_next_step(hs, thread(1), 70, 1), i);
+		KUNIT_EXPECT_EQ(test, harp_next_step(hs, thread(2), 70, 1), i);
 	}
-	KUNIT_EXPECT_EQ(test, harp_next_step(hs, thread(1), 71), (u16)0);
-	KUNIT_EXPECT_EQ(test, harp_next_step(hs, thread(2), 70), (u16)5);
+	KUNIT_EXPECT_EQ(test, harp_next_step(hs, thread(1), 71, 1), (u16)0);
+	KUNIT_EXPECT_EQ(test, harp_next_step(hs, thread(2), 70, 1), (u16)5);
+}
+
+/* Another client's of the same number; or the same again, whose answer was forgotten. */
+static void steps_count_anew_for_each_request(struct kunit *test)
+{
+	struct harp_sb *hs = mount_of(test);
+
+	KUNIT_EXPECT_EQ(test, harp_next_step(hs, thread(1), 70, 1), (u16)0);
+	KUNIT_EXPECT_EQ(test, harp_next_step(hs, thread(1), 70, 1), (u16)1);
+	KUNIT_EXPECT_EQ(test, harp_next_step(hs, thread(1), 70, 2), (u16)0);
+	KUNIT_EXPECT_EQ(test, harp_next_step(hs, thread(1), 70, 2), (u16)1);
 }
 
 static void steps_count_after_many_threads(struct kunit *test)
@@ -43,12 +54,13 @@ static void steps_count_after_many_threads(struct kunit *test)
 
 	for (n = 0; n < THREADS; n++)
 		for (i = 0; i < 3; i++)
-			wrong += harp_next_step(hs, thread(n), n) != i;
+			wrong += harp_next_step(hs, thread(n), n, 1) != i;
 	KUNIT_EXPECT_EQ(test, wrong, 0UL);
 }
 
 static struct kunit_case op_cases[] = {
 	KUNIT_CASE(steps_count_within_a_request),
+	KUNIT_CASE(steps_count_anew_for_each_request),
 	KUNIT_CASE(steps_count_after_many_threads),
 	{}
 };

@@ -108,11 +108,13 @@ struct harp_inode {
  * struct harp_step - how many modifications an nfsd thread's request has made
  * @owner: the thread's svc_rqst
  * @xid: its current request
+ * @began: when that one came: not all clients' numbers differ, nor all requests'
  * @step: next step number
  */
 struct harp_step {
 	void *owner;
 	u32 xid;
+	ktime_t began;
 	u16 step;
 };
 
@@ -319,7 +321,7 @@ int __must_check harp_op_wait(struct harp_op *op);
 void harp_op_end(struct harp_op *op);
 
 bool harp_is_nfsd(void);
-u16 harp_next_step(struct harp_sb *hs, void *owner, u32 xid);
+u16 harp_next_step(struct harp_sb *hs, void *owner, u32 xid, ktime_t began);
 
 /* Attributes of a new object in @dir, as inode_init_owner() and umask have it. */
 void harp_attrs_new(struct harp_attrs *a, const struct inode *dir, umode_t mode);
