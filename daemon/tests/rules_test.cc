@@ -92,6 +92,14 @@ TEST(rules, each_has_a_test_and_each_test_named_exists) {
         EXPECT_TRUE(tests.contains(test)) << rule << ": no test " << test;
         named[rule]++;
     }
+    /* In the paragraphs below as well. */
+    static const std::regex in_words("\\b(vsr|witness|state|service|kernel)_?\\w*\\.[A-Za-z]\\w+");
+    const std::string where = doc.substr(begin);
+    for (std::sregex_iterator it(where.begin(), where.end(), in_words), end; it != end; ++it) {
+        const std::string name = it->str();
+        EXPECT_TRUE(tests.contains(name) || name.ends_with(".hh") || name.ends_with(".cc"))
+                << "no test " << name;
+    }
     const std::set<std::string> rules = {"S1", "S2", "S3", "N1", "N2", "N3", "N4", "N5", "N6", "L1",
                                          "L2", "L3", "L4", "L5", "V1", "V2", "V3", "V4", "V5", "V6",
                                          "V7", "V8", "C1", "D1", "D2", "G1", "G2", "G3"};
