@@ -36,7 +36,7 @@ static void steps_count_within_a_request(struct kunit *test)
 }
 
 /* Another client's of the same number; or the same again, whose answer was forgotten. */
-static void steps_count_anew_for_each_request(struct kunit *test)
+static void steps_begin_anew_with_a_request(struct kunit *test)
 {
 	struct harp_sb *hs = mount_of(test);
 
@@ -60,7 +60,7 @@ static void steps_count_after_many_threads(struct kunit *test)
 
 static struct kunit_case op_cases[] = {
 	KUNIT_CASE(steps_count_within_a_request),
-	KUNIT_CASE(steps_count_anew_for_each_request),
+	KUNIT_CASE(steps_begin_anew_with_a_request),
 	KUNIT_CASE(steps_count_after_many_threads),
 	{}
 };
