@@ -10,13 +10,14 @@ RINGS	:= style unit fuzz model kunit vm cluster
 VERSION	:= $(shell sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' dkms.conf)
 DKMS_SRC = $(DESTDIR)/usr/src/harp-$(VERSION)
 
-.PHONY: help all kmod daemon stage install dkms-install check $(RINGS:%=check-%) style bench torture demo demo-killer-packet clean deps
+.PHONY: help all kmod daemon stage install dkms-install check $(RINGS:%=check-%) style bench torture simulate demo demo-killer-packet clean deps
 
 help:
 	@echo 'make demo           three servers, a client, a panic in the middle of a copy'
 	@echo 'make demo-killer-packet   the same, and both file servers panic at once'
 	@echo 'make check          all rings; make $(RINGS:%=check-%): one'
 	@echo 'make bench          the same work on knfsd sync, knfsd async and harp: a table, out/bench.json'
+	@echo 'make simulate SEEDS=FROM-TO   the view change under schedules of faults, each given by its seed'
 	@echo 'make torture        redo after crashes at any moment, until it is stopped (SEED=… SECONDS=…)'
 	@echo 'make all            daemon and module (KDIR=… for another kernel)'
 	@echo 'make install        harpd, harpctl, units, policy, manual pages (DESTDIR=…)'
@@ -84,6 +85,11 @@ demo demo-killer-packet:
 bench:
 	@scripts/deps lab
 	@selftests/bench/run
+
+# A few seconds for ten thousand of them; HARP_VSR_TRACE=1 SEEDS=N tells the story of one.
+simulate:
+	@scripts/deps build
+	@$(if $(SEEDS),,$(error SEEDS=FROM or SEEDS=FROM-TO: which schedules))$(MAKE) -s -C daemon -j$(JOBS) simulate SEEDS='$(SEEDS)'
 
 torture:
 	@scripts/deps lab

@@ -415,6 +415,51 @@ TEST(vsr_object, an_applied_record_is_never_cut) {
     EXPECT_TRUE(r.store.entries.contains(6));
 }
 
+TEST(vsr_object, a_match_beyond_the_logs_top_is_refused_as_the_kernel_does) {
+    rig r(slot_b);
+    r.enter_first(view_pb, role::backup);
+    ASSERT_TRUE(r.take_batch(r.batch(view_pb, 5)));
+    r.now += delta;
+    ASSERT_TRUE(r.fence(9, slot_b).ok);
+    log_summary reach{index_t(1), {}, index_t(8), {{view_t(4), index_t(1)}}};
+    auto d = r.adopt(record_of(9, slot_p, slot_b, 8, 4), reach, {index_t(7), view_t(4)}, 1);
+    EXPECT_FALSE(d.ok);
+    EXPECT_EQ(d.why, refusal::failed);
+    EXPECT_EQ(r.obj.log().top, index_t(6)) << "and nothing has gone";
+}
+
+TEST(vsr_object, what_may_be_applied_waits_for_who_applies) {
+    rig r(slot_b, broken_rule::none, true);
+    r.enter_first(view_pb, role::backup);
+    auto b = r.batch(view_pb, 5);
+    b.cp = index_t(6);
+    b.ap = index_t(4);
+    ASSERT_TRUE(r.take_batch(b));
+    EXPECT_EQ(r.obj.may_apply(), index_t(4)) << "min(CP, AP), as told";
+    EXPECT_EQ(r.obj.ap(), index_t());
+    r.obj.applied(index_t(3));
+    EXPECT_EQ(r.obj.ap(), index_t(3));
+    r.obj.applied(index_t(6));
+    EXPECT_EQ(r.obj.ap(), index_t(4)) << "and never beyond";
+}
+
+TEST(vsr_object, nobody_serves_before_all_is_applied_that_was_committed_before) {
+    rig r(slot_b, broken_rule::none, true);
+    r.enter_first(view_pb, role::backup);
+    ASSERT_TRUE(r.take_batch(r.batch(view_pb, 5)));
+    r.now += delta;
+    ASSERT_TRUE(r.fence(9, slot_b).ok);
+    const auto next = record_of(9, slot_b, slot_w, 6, 4);
+    ASSERT_TRUE(r.adopt(next, r.obj.log(), {index_t(6), view_t(4)}, 1).ok);
+    ASSERT_TRUE(r.run(cmd_enter{next, role::primary}).ok);
+    r.obj.on_ack(r.now, r.ack(next, 7, r.now));
+    auto d = r.run(cmd_serve{view_t(9)});
+    EXPECT_FALSE(d.ok);
+    EXPECT_EQ(d.why, refusal::retry);
+    r.obj.applied(index_t(6));
+    EXPECT_TRUE(r.run(cmd_serve{view_t(9)}).ok);
+}
+
 TEST(vsr_object, a_start_for_another_life_is_not_adopted) {
     rig r(slot_b);
     r.run(cmd_attach{incarnation_t(2), {}, {}, {}, {}});

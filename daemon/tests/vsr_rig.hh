@@ -35,8 +35,8 @@ inline start start_of(const view_record &r, log_summary reach) {
 
 /* One object, its log and its clock. */
 struct rig {
-    explicit rig(slot_t self, broken_rule broken = broken_rule::none)
-        : obj({make_members(), self, 10s, broken}, store) {}
+    explicit rig(slot_t self, broken_rule broken = broken_rule::none, bool applies_later = false)
+        : obj({make_members(), self, 10s, broken, applies_later}, store) {}
 
     command_done run(kernel_command_body body) {
         obj.execute(now, {token_t(++token), std::move(body)});

@@ -272,6 +272,7 @@ TEST(vsr_scenario, a_restarted_member_never_resumes_its_view) {
     ASSERT_TRUE(w.run_until(w.now() + 6s, [&] {
         return w.server() == slot_p && w.replica(slot_p).view().backup.slot == slot_b;
     })) << w.violation();
+    EXPECT_FALSE(w.at(slot_p).entered.empty());
     for (uint64_t entered : w.at(slot_p).entered) {
         EXPECT_GT(entered, before.value());
     }

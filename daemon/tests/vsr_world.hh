@@ -7,164 +7,13 @@
  */
 #pragma once
 
-#include "vsr/core.hh"
-#include "vsr/object.hh"
-
-#include <fmt/format.h>
+#include "vsr_checker.hh"
 
 #include <cstdlib>
 #include <functional>
-#include <map>
-#include <memory>
-#include <queue>
 #include <random>
-#include <set>
 
 namespace harp::vsr::test {
-
-inline constexpr slot_t slot_p{0};
-inline constexpr slot_t slot_b{1};
-inline constexpr slot_t slot_w{2};
-
-inline member_table make_members() {
-    member_table m;
-    m[0] = {member_id(1), slot_p, member_kind::primary, "alfa"};
-    m[1] = {member_id(2), slot_b, member_kind::backup, "bravo"};
-    m[2] = {member_id(3), slot_w, member_kind::witness, "whisky"};
-    return m;
-}
-
-inline group_id make_group() {
-    group_id g{};
-    g[0] = 0x42;
-    return g;
-}
-
-/* What `group create` writes. */
-inline disk_state make_disk(slot_t self) {
-    disk_state d;
-    d.group = make_group();
-    d.epoch = epoch_t(1);
-    d.lineage = lineage_t(77);
-    d.members = make_members();
-    d.self = self;
-    return d;
-}
-
-inline timings quick_timings() {
-    timings t;
-    t.promise = 400ms;
-    t.detect = 400ms;
-    t.window = 500ms;
-    t.wait = 200ms;
-    t.wait_extra = 150ms;
-    t.wait_max = 1600ms;
-    t.third = 60ms;
-    t.retry = 80ms;
-    t.status_interval = 250ms;
-    t.give_up_adopt = 3s;
-    t.start_limit = 900ms;
-    t.stable = 500ms;
-    t.return_limit = 400ms;
-    return t;
-}
-
-struct entry {
-    view_t view;
-    uint64_t payload = 0;
-    bool is_view = false;
-    uint32_t prev_crc = 0; /* the chain */
-
-    uint32_t crc() const {
-        uint64_t h = (payload ^ (uint64_t{prev_crc} << 32)) * 0x9e3779b97f4a7c15;
-        return static_cast<uint32_t>(h >> 32) | 1; /* 0: not known */
-    }
-};
-
-/* A region (or the witness's file) that outlives its object as the crash allows. */
-class memory_store : public log_store {
-public:
-    bool valid = false;
-    bool same_boot = true;
-    index_t fsynced;
-    std::optional<index_t> damaged;
-    bool header_fails = false;
-    log_header header;
-    log_header on_disk; /* W: what a power cut leaves of the header */
-    uint32_t anchor_crc = 0;
-    std::map<uint64_t, entry> entries;
-
-    log_found inspect() override {
-        log_found f;
-        f.valid = valid;
-        f.header = header;
-        f.same_boot = same_boot;
-        f.fsynced = fsynced;
-        f.walked = {header.base, header.anchor_view, header.base - 1, {}};
-        view_t before = header.anchor_view;
-        for (uint64_t i = header.base.value(); valid; ++i) {
-            auto it = entries.find(i);
-            bool good = it != entries.end() && damaged != index_t(i) &&
-                        it->second.view <= header.formed && it->second.view >= before &&
-                        (it->second.view == before || it->second.is_view);
-            if (!good) {
-                break;
-            }
-            extend_summary(f.walked, it->second.view, index_t(i), index_t(i));
-            before = it->second.view;
-        }
-        /* Opening a log puts an end mark after the walk. */
-        entries.erase(entries.upper_bound(f.walked.top.value()), entries.end());
-        damaged.reset();
-        return f;
-    }
-    result<void> store_header(const log_header &h) override {
-        if (header_fails) {
-            return fail(EIO, "the header cannot be written");
-        }
-        if (h.formed != header.formed || h.complete != header.complete ||
-            h.unsynced != header.unsynced) {
-            on_disk = h;
-        }
-        header = h;
-        valid = true;
-        if (auto before = entries.find(h.base.value() - 1); before != entries.end()) {
-            anchor_crc = before->second.crc();
-        }
-        entries.erase(entries.begin(), entries.lower_bound(h.base.value()));
-        return {};
-    }
-    result<void> cut_after(index_t top) override {
-        entries.erase(entries.upper_bound(top.value()), entries.end());
-        fsynced = std::min(fsynced, top);
-        return {};
-    }
-    result<void> restart_at(index_t base, log_anchor anchor) override {
-        entries.clear();
-        header.base = base;
-        header.anchor_view = anchor.view;
-        anchor_crc = anchor.crc;
-        fsynced = index_t();
-        return {};
-    }
-    result<void> append_view(const view_record &r) override {
-        put(r.index(), {r.view, 1000000 * r.view.value(), true, top_crc()});
-        return {};
-    }
-    uint32_t top_crc() const override {
-        return entries.empty() ? anchor_crc : entries.rbegin()->second.crc();
-    }
-    /* Does @e follow the last record? Of a log that was begun anew the first one says. */
-    bool follows(const entry &e) const { return top_crc() == 0 || top_crc() == e.prev_crc; }
-    void put(index_t at, entry e) {
-        if (entries.empty()) {
-            anchor_crc = e.prev_crc;
-        }
-        entries[at.value()] = e;
-    }
-};
-
-enum class crash_kind { soft, hard, process };
 
 struct world_config {
     uint64_t seed = 1;
@@ -172,41 +21,31 @@ struct world_config {
     double loss = 0.0;
     double twice = 0.0;
     double late = 0.0; /* probability that a copy arrives much later */
+    double kept = 0.0; /* that a copy is kept, for replay() */
     bool drift = false;
+    bool applies_later = false; /* an apply thread of its own */
     timings times = quick_timings();
+};
+
+/* What uses the members from outside: told of all that concerns it. */
+class load {
+public:
+    virtual ~load() = default;
+    virtual void stepped() = 0;          /* an event has run */
+    virtual void released(slot_t s) = 0; /* G3: its parked operations */
+    virtual void crashed(slot_t s) = 0;
 };
 
 class world {
 public:
-    struct node {
-        slot_t slot;
-        bool up = false;
-        uint64_t life = 0;       /* of the machine or, on W, the process */
-        uint64_t harpd_life = 0; /* of the core */
-        disk_state disk;         /* durable */
-        memory_store store;
-        index_t lb; /* the LB note in the private lower */
-        std::unique_ptr<object> replica;
-        std::unique_ptr<core> brain;
-        std::optional<link_wanted> link;
-        std::optional<view_t> service; /* told to serve */
-        time_point_t paused_until{};
-        double rate = 1.0;
-        duration_t offset{};
-        time_point_t tick_at{};
-        unsigned ticks_in_a_row = 0; /* each within 1 ms of the one before */
-        std::optional<time_point_t> fetching;
-        std::optional<feed_wanted> feed;
-        uint64_t feed_no = 0; /* of the wish */
-        std::vector<std::string> notes;
-        std::set<uint64_t> entered; /* views, this life */
-    };
+    using node = test::node;
 
     explicit world(world_config cfg) : cfg_(cfg), rng_(cfg.seed) {
         for (uint8_t i = 0; i < member_count; ++i) {
             node &n = nodes_[i];
             n.slot = slot_t(i);
             n.disk = make_disk(n.slot);
+            n.store.broken = cfg.broken;
             n.rate = cfg.drift ? 0.96 + 0.08 * uniform() : 1.0;
             n.offset = 1s * (1 + i);
         }
@@ -224,14 +63,15 @@ public:
         node &n = at(s);
         ++n.life;
         n.up = true;
-        object_config oc{make_members(), s, 10s, cfg_.broken};
+        object_config oc{make_members(), s, 10s, cfg_.broken, cfg_.applies_later};
         n.replica = std::make_unique<object>(oc, n.store);
         if (s == slot_w) {
             n.replica->set_space(1 << 30, 0);
         } else {
-            n.replica->set_lb(n.lb);
+            n.replica->set_lb(n.files.durable());
         }
         n.entered.clear();
+        n.applying = false;
         n.fetching.reset();
         n.feed.reset();
         start_harpd(s);
@@ -259,6 +99,7 @@ public:
             return;
         }
         say(n, fmt::format("crash, kind {}", static_cast<int>(kind)));
+        n.whole_at_crash = kind != crash_kind::hard && n.replica->inc() && n.replica->intact();
         n.up = false;
         ++n.life;
         ++n.harpd_life;
@@ -268,6 +109,7 @@ public:
         n.service.reset();
         if (kind == crash_kind::hard && s != slot_w) {
             n.store = memory_store();
+            n.store.broken = cfg_.broken;
         } else if (kind == crash_kind::hard) {
             n.store.same_boot = false; /* the file keeps what was fsynced, and perhaps more */
             if (below(2) == 0) {
@@ -275,9 +117,25 @@ public:
             }
             uint64_t kept = n.store.fsynced.value() + below(n.store.entries.size() + 1);
             n.store.entries.erase(n.store.entries.upper_bound(kept), n.store.entries.end());
-        } else if (kind == crash_kind::process || s == slot_w) {
-            n.store.same_boot = true;
         }
+        n.store.syncing.reset();
+        n.files.crash([this](uint64_t m) { return below(m); });
+        if (load_) {
+            load_->crashed(s);
+        }
+    }
+    /* While it is down: bytes of its log go. */
+    void damage(slot_t s, index_t at_record) {
+        at(s).store.damaged = at_record;
+        at(s).whole_at_crash = false;
+        at(s).damaged = true;
+    }
+    /* What was not yet under the watermark may be there in part. */
+    void tear(slot_t s) {
+        auto &e = at(s).store.entries;
+        auto first = e.upper_bound(at(s).store.header.wm.value());
+        std::advance(first, below(static_cast<uint64_t>(std::distance(first, e.end())) + 1));
+        e.erase(first, e.end());
     }
 
     void kill_harpd(slot_t s) {
@@ -321,7 +179,17 @@ public:
         }
     }
     void heal() { cut_ = {}; }
-    void pause(slot_t s, duration_t d) { at(s).paused_until = now_ + d; }
+    /* From here on the network does what it should. */
+    void calm() { cfg_.loss = cfg_.twice = cfg_.late = cfg_.kept = 0; }
+    void pause(slot_t s, duration_t d, bool hidden = false) { at(s).pause(now_, now_ + d, hidden); }
+    /* The ACKs that @s sends from now on take so much longer. */
+    void delay_acks(slot_t s, duration_t by) { ack_delay_[s.value()] = by; }
+    /* Messages of any time and life come once more. */
+    void replay() {
+        for (auto &k : kept_) {
+            after(some(1ms, 60ms), k.to, k.deliver);
+        }
+    }
 
     bool run_for(duration_t d) {
         return run_until(now_ + d, [] { return false; });
@@ -329,25 +197,30 @@ public:
     /* Runs until @stop holds; false when the time ran out or an invariant broke. */
     template <typename Stop>
     bool run_until(time_point_t end, Stop stop) {
-        while (violation_.empty()) {
+        while (violation().empty()) {
             if (stop()) {
                 return true;
             }
-            if (queue_.empty() || queue_.top().at > end) {
+            if (queue_.empty() || queue_.front().at > end) {
                 now_ = end;
                 return false;
             }
-            event e = queue_.top();
-            queue_.pop();
+            std::pop_heap(queue_.begin(), queue_.end());
+            event e = std::move(queue_.back());
+            queue_.pop_back();
             now_ = std::max(now_, e.at);
             if (e.target && now_ < at(*e.target).paused_until) {
                 e.at = at(*e.target).paused_until;
-                queue_.push(e);
+                push(std::move(e));
                 continue;
             }
             ++events_;
             e.run();
-            check();
+            check_.look();
+            apply();
+            if (load_) {
+                load_->stepped();
+            }
         }
         return false;
     }
@@ -361,7 +234,7 @@ public:
     /* Who would answer a client at this moment. */
     std::optional<slot_t> server() {
         for (auto &n : nodes_) {
-            if (answers(n)) {
+            if (check_.answers(n)) {
                 return n.slot;
             }
         }
@@ -371,17 +244,19 @@ public:
     /* A client modifies something at @s. */
     bool write(slot_t s) {
         node &n = at(s);
-        if (!n.up || now_ < n.paused_until) {
-            return false;
-        }
+        return n.up && now_ >= n.paused_until && append(n, ++payload_, {}).has_value();
+    }
+    uint64_t next_payload() { return ++payload_; }
+    /* As N1 has it; nothing while this member may not answer. */
+    std::optional<position> append(node &n, uint64_t payload, std::optional<uint8_t> file) {
         auto got = n.replica->append(local(n));
         if (!got) {
-            return false;
+            return std::nullopt;
         }
-        entry e{got->view, ++payload_, false, n.store.top_crc()};
+        entry e{got->view, payload, false, n.store.top_crc(), file};
         n.store.put(got->index, e);
-        remember(got->index, e);
-        return true;
+        check_.remember(got->index, e);
+        return *got;
     }
     void sync(slot_t s) {
         node &n = at(s);
@@ -389,20 +264,39 @@ public:
             return;
         }
         if (s == slot_w) {
-            n.store.fsynced = n.replica->log().top;
-            n.store.on_disk = n.store.header;
-            n.replica->set_lb(n.store.fsynced);
+            n.store.begin_sync(n.replica->log().top);
+            synced(n);
         } else {
-            n.lb = std::max(n.lb, n.replica->ap());
-            n.replica->set_lb(n.lb);
+            n.files.sync(n.replica->ap());
+            n.replica->set_lb(n.files.durable());
         }
+    }
+    /* The same, and it takes its time. */
+    void sync_later(slot_t s) {
+        node &n = at(s);
+        if (!n.up || !n.replica->inc()) {
+            return;
+        }
+        const duration_t takes = some(2ms, 80ms);
+        if (s == slot_w) {
+            n.store.begin_sync(n.replica->log().top);
+            after(takes, s, guarded(s, [this](node &k) { synced(k); }));
+            return;
+        }
+        const index_t upto = n.replica->ap();
+        if (cfg_.broken == broken_rule::lb_before_durable) {
+            n.replica->set_lb(upto);
+        }
+        after(takes, s, guarded(s, [upto](node &k) { k.files.sync(upto); }));
+        after(takes + some(10us, 3ms), s, guarded(s, [upto](node &k) { k.replica->set_lb(upto); }));
     }
     void discard(slot_t s) {
         node &n = at(s);
-        if (n.up && s != slot_w) {
+        if (n.up && n.replica->inc()) {
             for (index_t upto = n.replica->log().top; upto >= n.replica->log().base;
                  upto = upto - 1) {
                 if (n.replica->may_discard(upto)) {
+                    check_.discarded(n, n.replica->log().base, upto);
                     n.replica->discard(upto);
                     break;
                 }
@@ -413,24 +307,30 @@ public:
     node &at(slot_t s) { return nodes_[s.value()]; }
     core &brain(slot_t s) { return *at(s).brain; }
     object &replica(slot_t s) { return *at(s).replica; }
-    const std::string &violation() const { return violation_; }
+    const std::string &violation() const { return check_.violation(); }
+    checker &check() { return check_; }
+    void set_load(load *user) { load_ = user; }
+    broken_rule broken() const { return cfg_.broken; }
     time_point_t now() const { return now_; }
-    time_point_t local(const node &n) const {
-        auto ns = static_cast<double>(now_.time_since_epoch().count()) * n.rate;
-        return time_point_t(n.offset + duration_t(static_cast<int64_t>(ns)));
-    }
+    time_point_t local(const node &n) const { return n.local(now_); }
     uint64_t below(uint64_t n) { return n == 0 ? 0 : rng_() % n; }
     double uniform() { return static_cast<double>(rng_() >> 11) * 0x1.0p-53; }
-    index_t committed_top() const {
-        return committed_.empty() ? index_t() : index_t(committed_.rbegin()->first);
+    duration_t some(duration_t low, duration_t high) {
+        return low + duration_t(static_cast<int64_t>(uniform() *
+                                                     static_cast<double>((high - low).count())));
     }
+    void after(duration_t d, std::optional<slot_t> target, std::function<void()> run) {
+        push({now_ + d, ++order_, target, std::move(run)});
+    }
+    index_t committed_top() const { return check_.committed_top(); }
     uint64_t events() const { return events_; }
     uint64_t takeovers() const { return takeovers_; }
     uint64_t cuts() const { return cuts_; }
     uint64_t leaves() const { return leaves_; }
     uint64_t fed() const { return fed_; }
     uint64_t returns() const { return returns_; }
-    uint64_t views() const { return records_.size(); }
+    uint64_t lossy() const { return lossy_; }
+    uint64_t views() const { return check_.views(); }
 
 private:
     struct event {
@@ -439,21 +339,40 @@ private:
         std::optional<slot_t> target;
         std::function<void()> run;
         bool operator<(const event &o) const {
-            return at != o.at ? at > o.at : order > o.order; /* priority_queue: smallest first */
+            return at != o.at ? at > o.at : order > o.order; /* of a heap the smallest first */
         }
     };
 
-    void after(duration_t d, std::optional<slot_t> target, std::function<void()> run) {
-        queue_.push({now_ + d, ++order_, target, std::move(run)});
+    void push(event e) {
+        queue_.push_back(std::move(e));
+        std::push_heap(queue_.begin(), queue_.end());
     }
-    duration_t some(duration_t low, duration_t high) {
-        return low + duration_t(static_cast<int64_t>(uniform() *
-                                                     static_cast<double>((high - low).count())));
+    void synced(node &n) {
+        if (n.store.end_sync()) {
+            n.replica->set_lb(n.store.fsynced);
+        }
     }
-    void broke(std::string what) {
-        if (violation_.empty()) {
-            violation_ = fmt::format("seed {} at {} ms: {}", cfg_.seed,
-                                     now_.time_since_epoch().count() / 1000000, what);
+    /* The apply threads, and what the lowers have of it. */
+    void apply() {
+        for (node &n : nodes_) {
+            if (!n.up || n.slot == slot_w) {
+                continue;
+            }
+            if (!n.applying && n.replica->may_apply() > n.replica->ap()) {
+                n.applying = true;
+                after(below(16) == 0 ? some(5ms, 120ms) : some(50us, 3ms), n.slot,
+                      guarded(n.slot, [this](node &k) {
+                          k.applying = false;
+                          if (const index_t to = k.replica->may_apply(); to > k.replica->ap()) {
+                              k.replica->applied(to - below(to - k.replica->ap()));
+                          }
+                      }));
+            }
+            for (index_t i = n.files.applied() + 1; i <= n.replica->ap(); ++i) {
+                check_.applied(n, i);
+                auto it = n.store.entries.find(i.value());
+                n.files.apply(i, it == n.store.entries.end() ? nullptr : &it->second);
+            }
         }
     }
 
@@ -462,8 +381,7 @@ private:
         if (trace_) {
             auto log = n.replica ? n.replica->log() : log_summary();
             fmt::print("{:6.1f} ms {:6} fence {} log {}..{} cp {}: {}\n",
-                       static_cast<double>(now_.time_since_epoch().count()) / 1e6,
-                       n.disk.members[n.slot.value()].name,
+                       static_cast<double>(now_.time_since_epoch().count()) / 1e6, n.name(),
                        n.replica ? n.replica->report(local(n)).fence.value() : 0, log.base.value(),
                        log.top.value(), n.replica ? n.replica->cp().value() : 0, what);
         }
@@ -472,6 +390,9 @@ private:
     /* ---- network ---- */
 
     void transmit(slot_t from, slot_t to, std::function<void()> deliver) {
+        if (uniform() < cfg_.kept) {
+            keep(to, deliver);
+        }
         if (cut_[from.value()][to.value()] || uniform() < cfg_.loss) {
             return;
         }
@@ -484,20 +405,31 @@ private:
         }
     }
     /* The record link keeps order, as a stream does. */
-    void link_send(slot_t from, slot_t to, std::function<void()> deliver) {
+    void link_send(slot_t from, slot_t to, std::function<void()> deliver, duration_t longer = {}) {
+        if (uniform() < cfg_.kept / 4) {
+            keep(to, deliver);
+        }
         if (cut_[from.value()][to.value()] || uniform() < cfg_.loss) {
             return;
         }
-        time_point_t when = now_ + some(500us, 6ms);
+        time_point_t when = now_ + some(500us, 6ms) + longer;
         auto &last = link_last_[from.value()][to.value()];
         last = std::max(last + 1us, when);
         after(last - now_, to, std::move(deliver));
+    }
+    void keep(slot_t to, const std::function<void()> &deliver) {
+        static constexpr size_t limit = 24;
+        if (kept_.size() < limit) {
+            kept_.push_back({to, deliver});
+        } else {
+            kept_[below(limit)] = {to, deliver};
+        }
     }
 
     /* ---- a member's own queues ---- */
 
     template <typename F>
-    auto guarded(slot_t s, F f) {
+    std::function<void()> guarded(slot_t s, F f) {
         return [this, s, life = at(s).life, f] {
             if (at(s).up && at(s).life == life) {
                 f(at(s));
@@ -505,7 +437,7 @@ private:
         };
     }
     template <typename F>
-    auto to_brain(slot_t s, F f) {
+    std::function<void()> to_brain(slot_t s, F f) {
         return [this, s, life = at(s).harpd_life, f] {
             if (at(s).up && at(s).brain && at(s).harpd_life == life) {
                 f(at(s));
@@ -518,6 +450,8 @@ private:
         node &n = at(s);
         output out = n.brain->take_output();
         for (auto &m : out.messages) {
+            const auto *vote = std::get_if<agree>(&m.msg.body);
+            lossy_ += vote != nullptr && !vote->intact ? 1 : 0;
             transmit(s, m.to, [this, to = m.to, msg = m.msg] {
                 node &t = at(to);
                 if (t.up && t.brain) {
@@ -558,15 +492,15 @@ private:
         time_point_t due = n.brain->next_deadline();
         if (n.tick_at == time_point_t() || due < n.tick_at || n.tick_at <= local(n)) {
             n.tick_at = due;
-            auto wait = duration_t(
-                    static_cast<int64_t>(static_cast<double>((due - local(n)).count()) / n.rate));
-            after(wait + 1us, s, to_brain(s, [this](node &k) {
+            after(n.true_time(due - local(n)) + 1us, s, to_brain(s, [this, due](node &k) {
+                      /* After a pause that its clock did not show it comes too early. */
+                      k.tick_at = k.tick_at == due ? time_point_t() : k.tick_at;
                       k.brain->tick(local(k));
                       bool again = k.brain->next_deadline() <= local(k) + 1ms;
                       k.ticks_in_a_row = again ? k.ticks_in_a_row + 1 : 0;
                       if (k.ticks_in_a_row > 20) {
-                          broke(fmt::format("{} wakes again and again, for nothing",
-                                            k.slot.value()));
+                          check_.broke(
+                                  fmt::format("{} wakes again and again, for nothing", k.name()));
                       }
                   }));
         }
@@ -577,6 +511,9 @@ private:
             n.service = serve->view;
         } else if (std::get_if<service_give_up>(&c)) {
             n.service.reset();
+            if (load_) {
+                load_->released(n.slot);
+            }
         } else {
             token_t token = std::get_if<service_drain>(&c)->token;
             after(2ms, n.slot, to_brain(n.slot, [this, token](node &k) {
@@ -595,14 +532,30 @@ private:
     }
 
     void execute(node &n, const kernel_command &c) {
+        if (cfg_.broken == broken_rule::check_then_fence && std::get_if<cmd_fence>(&c.body)) {
+            return look_then_fence(n, c);
+        }
+        carry_out(n, c);
+    }
+    /* Finding 9: harpd sees that nothing is in the way, and tells its kernel after that. */
+    void look_then_fence(node &n, const kernel_command &c) {
+        const auto r = n.replica->report(local(n));
+        const bool own = std::get<cmd_fence>(c.body).by == n.slot;
+        if (r.promise_left > duration_t::zero() || r.hold_left > duration_t::zero() ||
+            (r.lease_held && !own)) {
+            return; /* asked again later */
+        }
+        after(some(1ms, 30ms), n.slot, guarded(n.slot, [this, c](node &k) { carry_out(k, c); }));
+    }
+    void carry_out(node &n, const kernel_command &c) {
         if (const auto *adopt = std::get_if<cmd_adopt>(&c.body)) {
-            check_start(adopt->what);
+            check_.started(adopt->what);
             if (adopt->match.index < n.replica->log().top) {
                 ++cuts_;
             }
         }
         if (const auto *enter = std::get_if<cmd_enter>(&c.body)) {
-            check_enter(n, enter->record);
+            check_.entered(n, enter->record);
         }
         bool lease_elsewhere = server().has_value();
         const auto *leave = std::get_if<cmd_leave>(&c.body);
@@ -610,6 +563,13 @@ private:
         bool tells = leave && n.slot != slot_w && n.replica->current_role() != role::none &&
                      n.replica->view().view == leave->view && n.link && n.link->view == leave->view;
         n.replica->execute(local(n), c);
+        if (std::get_if<cmd_attach>(&c.body) != nullptr && n.replica->inc()) {
+            check_.attached(n);
+            n.whole_at_crash = false;
+        }
+        if (std::get_if<cmd_enter>(&c.body) != nullptr && n.replica->current_role() != role::none) {
+            n.entered.insert(n.replica->view().view.value());
+        }
         if (tells) {
             tell_leave(n);
         }
@@ -644,7 +604,18 @@ private:
             carry_out(s);
         }
         fill(n);
+        if (cfg_.broken == broken_rule::witness_drops_log && s == slot_w) {
+            drop_when_demoted(n);
+        }
         after(150ms, s, [this, s, life] { poll(s, life); });
+    }
+
+    void drop_when_demoted(node &w) {
+        const auto serving = server();
+        if (serving && at(*serving).replica->view().backup.slot != slot_w &&
+            w.replica->current_role() == role::none) {
+            discard(slot_w);
+        }
     }
 
     /* ---- record link and fetching ---- */
@@ -673,7 +644,7 @@ private:
                   [this, to = v.primary.slot, from = n.slot, inc = n.replica->report(local(n)).inc,
                    top = n.replica->log().top, view = v.view, crc = n.store.top_crc()] {
                       if (at(to).up) {
-                          check_chain(at(to), from, view, top, crc);
+                          check_.chained(at(to), from, view, top, crc);
                           at(to).replica->on_hello(from, inc, top);
                           send_records(at(to));
                       }
@@ -698,7 +669,9 @@ private:
         }
         std::vector<std::pair<index_t, entry>> data;
         for (index_t i = rec->prev.index + 1; i <= rec->last; ++i) {
-            data.emplace_back(i, n.store.entries.at(i.value()));
+            if (auto it = n.store.entries.find(i.value()); it != n.store.entries.end()) {
+                data.emplace_back(i, it->second);
+            }
         }
         slot_t to = n.replica->view().backup.slot;
         link_send(n.slot, to, [this, to, r = *rec, data] { receive(at(to), r, data); });
@@ -726,13 +699,15 @@ private:
         if (last < first) {
             return;
         }
-        after(some(50us, 3ms), n.slot, guarded(n.slot, [this, data, first, last](node &k) {
+        /* One thread stores, in the order in which it was told to. */
+        n.stored_at = std::max(n.stored_at + 1us, now_ + some(50us, 3ms));
+        after(n.stored_at - now_, n.slot, guarded(n.slot, [this, data, first, last](node &k) {
                   /* The object may have been cut meanwhile: only what still follows. */
                   for (const auto &[i, e] : data) {
                       if (i >= first && i <= last && i == k.replica->log().top + 1) {
                           if (!k.store.follows(e)) {
-                              broke(fmt::format("record {} does not follow {}'s", i.value(),
-                                                k.disk.members[k.slot.value()].name));
+                              check_.broke(fmt::format("record {} does not follow {}'s", i.value(),
+                                                       k.name()));
                           }
                           k.store.put(i, e);
                           auto ack = k.replica->stored(local(k), i);
@@ -749,17 +724,20 @@ private:
     }
     void send_ack(node &n, const link_ack &ack) {
         slot_t to = n.replica->view().primary.slot;
-        link_send(n.slot, to, [this, to, ack] {
-            node &t = at(to);
-            if (t.up) {
-                t.replica->on_ack(local(t), ack);
-                note_commits(t);
-                report_events(t);
-                if (maybe_discard_) {
-                    discard(to);
-                }
-            }
-        });
+        link_send(
+                n.slot, to,
+                [this, to, ack] {
+                    node &t = at(to);
+                    if (t.up) {
+                        t.replica->on_ack(local(t), ack);
+                        check_.note_commits(t);
+                        report_events(t);
+                        if (maybe_discard_) {
+                            discard(to);
+                        }
+                    }
+                },
+                ack_delay_[n.slot.value()]);
     }
     void fill(node &n) {
         auto want = n.replica->wants();
@@ -773,7 +751,7 @@ private:
             if (!source.up) {
                 return;
             }
-            check_fill(at(me), source, w);
+            check_.filled(at(me), source, w);
             if (!view_at(source.replica->log(), w.first - 1)) {
                 return;
             }
@@ -872,159 +850,10 @@ private:
             return;
         }
         for (const auto &[i, e] : data) {
-            auto it = committed_.find(i.value());
-            if (it == committed_.end() ? i > committed_top() : it->second != e.view) {
-                broke(fmt::format("{} is fed record {} of view {}, which is not committed",
-                                  n.disk.members[n.slot.value()].name, i.value(), e.view.value()));
-            }
+            check_.fed(n, i, e.view);
         }
         fed_ += data.size();
         store_later(n, data, got->first, got->last);
-    }
-
-    /* ---- invariants ---- */
-
-    bool answers(node &n) {
-        /* A paused machine sends nothing; its replies would leave when it goes on. */
-        return n.up && now_ >= n.paused_until && n.replica->may_answer(local(n));
-    }
-    void remember(index_t i, const entry &e) {
-        auto [it, fresh] = made_.try_emplace({i.value(), e.view.value()}, e.payload);
-        if (!fresh && it->second != e.payload) {
-            broke(fmt::format("(index {}, view {}) names two records", i.value(), e.view.value()));
-        }
-    }
-    void note_commits(node &n) {
-        auto &seen = noted_[n.slot.value()];
-        if (n.replica->current_role() != role::primary) {
-            return;
-        }
-        const auto &log = n.replica->log();
-        view_t view = n.replica->view().view;
-        if (seen.view != view) {
-            seen = {log.base - 1, view};
-        }
-        for (index_t i = std::max(log.base, seen.index + 1); i <= n.replica->cp(); ++i) {
-            view_t v = view_at(log, i).value_or(view_t());
-            auto [it, fresh] = committed_.try_emplace(i.value(), v);
-            if (fresh) {
-                committed_in_[i.value()] = view;
-            }
-            if (!fresh && it->second != v) {
-                broke(fmt::format("record {} was committed in view {}, and again in view {}",
-                                  i.value(), it->second.value(), v.value()));
-            }
-            seen.index = i;
-        }
-    }
-    /* What HELLO compares: the backup's last record and the primary's under its index. */
-    void check_chain(node &p, slot_t from, view_t view, index_t top, uint32_t crc) {
-        const auto mine = p.store.entries.find(top.value());
-        if (p.replica->current_role() == role::primary && p.replica->view().view == view &&
-            mine != p.store.entries.end() && crc != mine->second.crc()) {
-            broke(fmt::format("{}'s record {} in view {} is not {}'s",
-                              at(from).disk.members[from.value()].name, top.value(), view.value(),
-                              p.disk.members[p.slot.value()].name));
-        }
-    }
-    void check_start(const struct start &what) {
-        auto [it, fresh] = records_.try_emplace(what.record.view.value(), what.record);
-        if (!fresh && !(it->second == what.record)) {
-            broke(fmt::format("view {} is started twice, differently", what.record.view.value()));
-        }
-        if (!fresh) {
-            return;
-        }
-        /*
-         * All that earlier views committed. A START of a proposal that a later view has
-         * overtaken need not know of that one: its members have agreed past it.
-         */
-        for (const auto &[i, v] : committed_) {
-            if (committed_in_.at(i) < what.record.view && index_t(i) >= what.reach.base &&
-                view_at(what.reach, index_t(i)) != v) {
-                broke(fmt::format("START of view {} lacks committed record {} of view {}",
-                                  what.record.view.value(), i, v.value()));
-                return;
-            }
-        }
-    }
-    /* V5, D1: a source that is in the view itself still has what @n lacks. */
-    void check_fill(node &n, node &source, const log_source &want) {
-        const struct start *what = n.up ? n.replica->adopting() : nullptr;
-        if (!what || n.replica->wants() != want ||
-            source.replica->report(local(source)).formed != what->record.view) {
-            return; /* an old question, or it has not cut its own log yet */
-        }
-        if (source.replica->log().base > want.first) {
-            broke(fmt::format("{} is to have record {} in view {} from {}, which has discarded it",
-                              n.disk.members[n.slot.value()].name, want.first.value(),
-                              what->record.view.value(),
-                              source.disk.members[source.slot.value()].name));
-        }
-    }
-    void check_enter(node &n, const view_record &r) {
-        const member_life &mine = r.primary.slot == n.slot ? r.primary : r.backup;
-        if (mine.slot != n.slot || mine.inc != n.disk.inc || !records_.contains(r.view.value())) {
-            broke(fmt::format("{} enters view {} that is not its own life's",
-                              n.disk.members[n.slot.value()].name, r.view.value()));
-        }
-        if (n.disk.formed < r.view) {
-            broke(fmt::format("{} takes a role in view {} before its disk says so",
-                              n.disk.members[n.slot.value()].name, r.view.value()));
-        }
-    }
-    void check() {
-        node *serving = nullptr;
-        for (auto &n : nodes_) {
-            if (n.up) {
-                note_commits(n);
-            }
-            if (!answers(n)) {
-                continue;
-            }
-            if (serving) {
-                broke(fmt::format("{} (view {}) and {} (view {}) both answer",
-                                  serving->disk.members[serving->slot.value()].name,
-                                  serving->replica->view().view.value(),
-                                  n.disk.members[n.slot.value()].name,
-                                  n.replica->view().view.value()));
-                return;
-            }
-            serving = &n;
-        }
-        if (serving) {
-            check_lease(*serving);
-            check_fresh(*serving);
-        }
-    }
-    /* While a lease holds, its promise does, on the giver's own clock. */
-    void check_lease(node &p) {
-        const auto &b = p.replica->view().backup;
-        node &giver = at(b.slot);
-        if (!giver.up) {
-            return;
-        }
-        auto r = giver.replica->report(local(giver));
-        bool same = r.inc == b.inc;
-        if (same ? r.promise_left <= duration_t::zero()
-                 : r.inc && r.hold_left <= duration_t::zero()) {
-            broke(fmt::format("{} serves in view {} after {}'s promise",
-                              p.disk.members[p.slot.value()].name, p.replica->view().view.value(),
-                              giver.disk.members[giver.slot.value()].name));
-        }
-    }
-    /* I6: whoever answers has every committed record. */
-    void check_fresh(node &p) {
-        if (committed_.empty()) {
-            return;
-        }
-        auto [i, v] = *committed_.rbegin();
-        const auto &log = p.replica->log();
-        if (index_t(i) >= log.base && view_at(log, index_t(i)) != v) {
-            broke(fmt::format("{} answers in view {} without committed record {} of view {}",
-                              p.disk.members[p.slot.value()].name, p.replica->view().view.value(),
-                              i, v.value()));
-        }
     }
 
 public:
@@ -1034,24 +863,27 @@ private:
     world_config cfg_;
     std::mt19937_64 rng_;
     std::array<node, member_count> nodes_;
-    std::priority_queue<event> queue_;
+    std::vector<event> queue_; /* a heap */
     time_point_t now_{};
+    checker check_{nodes_, now_, cfg_.seed};
+    load *load_ = nullptr;
+    struct kept_message {
+        slot_t to;
+        std::function<void()> deliver;
+    };
+    std::vector<kept_message> kept_;
+    std::array<duration_t, member_count> ack_delay_{};
     uint64_t order_ = 0;
     uint64_t events_ = 0;
-    uint64_t takeovers_ = 0;
+    uint64_t takeovers_ = 0; /* that were asked for while a lease held */
     uint64_t cuts_ = 0;
     uint64_t leaves_ = 0; /* heard by the partner */
     uint64_t fed_ = 0;    /* records */
     uint64_t returns_ = 0;
+    uint64_t lossy_ = 0; /* AGREEs of members that had lost their logs */
     uint64_t payload_ = 0;
     std::array<std::array<bool, member_count>, member_count> cut_{};
     std::array<std::array<time_point_t, member_count>, member_count> link_last_{};
-    std::map<std::pair<uint64_t, uint64_t>, uint64_t> made_;
-    std::map<uint64_t, view_t> committed_;    /* index: the record's view */
-    std::map<uint64_t, view_t> committed_in_; /* index: the view that committed it first */
-    std::array<position, member_count> noted_{};
-    std::map<uint64_t, view_record> records_;
-    std::string violation_;
     bool trace_ = std::getenv("HARP_VSR_TRACE") != nullptr;
 };
 

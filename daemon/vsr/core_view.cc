@@ -193,6 +193,11 @@ void core::impl::adopt(const start &what) {
         return;
     }
     set_phase(std::move(a));
+    if (cfg_.broken == broken_rule::disk_before_region) {
+        disk_.formed = what.record.view;
+        disk_.view = what.record;
+        dirty_ = true;
+    }
     ask_adopt();
 }
 

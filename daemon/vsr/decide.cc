@@ -76,7 +76,7 @@ view_t choose_formed(const decide_input &in) {
     for (const auto &v : in.votes) {
         best = std::max(best, formed_of(in, v.what));
     }
-    if (in.votes.size() < member_count) {
+    if (in.votes.size() < member_count && in.broken != broken_rule::discount_unserved_view) {
         return best;
     }
     const vote *holder = nullptr;
@@ -94,7 +94,9 @@ view_t choose_formed(const decide_input &in) {
         holder->what.view->view != best || !holder->what.view->has(holder->member)) {
         return best;
     }
-    return next; /* the view's other member is one of the other two, and shows less */
+    const view_record &r = *holder->what.view;
+    const slot_t other = r.primary.slot == holder->member ? r.backup.slot : r.primary.slot;
+    return vote_of(in, other) ? next : best; /* it is one of the other two, and shows less */
 }
 
 std::string names_of_formed(const decide_input &in, view_t formed) {

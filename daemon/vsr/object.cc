@@ -98,6 +98,9 @@ void object::run(time_point_t now, token_t token, const cmd_attach &cmd) {
 
 std::optional<refusal> object::fence_refused(time_point_t now, const cmd_fence &cmd,
                                              duration_t &left) const {
+    if (cfg_.broken == broken_rule::check_then_fence) {
+        return std::nullopt; /* the asker has looked before */
+    }
     if (now < hold_until_) {
         left = hold_until_ - now;
         return refusal::hold;
@@ -233,6 +236,9 @@ void object::run(time_point_t now, token_t token, const cmd_adopt &cmd) {
     if (!is_witness() && (ap_ > record.s || ap_ > std::max(cmd.match.index, lb_))) {
         return refuse(now, token, refusal::failed, "applied records are not in the chosen log");
     }
+    if (!is_witness() && cmd.match.index > std::max(log_.top, lb_)) {
+        return refuse(now, token, refusal::failed, "the log has changed since it was looked at");
+    }
     if (auto r = prepare_log(cmd); !r) {
         return refuse(now, token, refusal::failed, r.error().text);
     }
@@ -297,8 +303,9 @@ void object::run(time_point_t now, token_t token, const cmd_enter &cmd) {
     next_send_ = index_t();
     started_ = serving_ = lease_told_ = partner_no_control_ = false;
     partner_lb_ = index_t();
-    lease_until_ = time_point_t();
+    lease_until_ = confirmed_ = time_point_t();
     partner_heard_ = now;
+    applies_to_ = ap_;
     done(now, token);
 }
 
@@ -312,7 +319,10 @@ void object::run(time_point_t now, token_t token, const cmd_serve &cmd) {
     cp_ = std::max(cp_, view_.index());
     header_.wm = std::max(header_.wm, view_.index());
     (void)store_header();
-    ap_ = std::max(ap_, cp_);
+    apply_to(cp_);
+    if (ap_ < view_.s) {
+        return refuse(now, token, refusal::retry, "applies what was committed before");
+    }
     if (!lease_valid(now) && cfg_.broken != broken_rule::serve_before_started) {
         return refuse(now, token, refusal::retry, "no lease from the backup yet");
     }
@@ -492,6 +502,7 @@ result<void> object::feed(view_t view, position match) {
     }
     accepted_ = log_;
     accepted_top_ = log_.top;
+    applies_to_ = ap_;
     fed_ = view;
     return {};
 }
@@ -519,8 +530,25 @@ result<accepted> object::accept_feed(view_t view, position prev, index_t last,
     accepted out{accepted_top_ + 1, last, std::nullopt};
     extend_by(accepted_, starts, last);
     accepted_top_ = last;
-    ap_ = std::max(ap_, std::min({cp, ap, log_.top}));
+    apply_to(std::min({cp, ap, log_.top}));
     return out;
+}
+
+/* N4 of a data member in a view, as backup. */
+index_t object::told(const link_records &rec) const {
+    const index_t both = std::min(rec.cp, log_.top);
+    return cfg_.broken == broken_rule::apply_beyond_told ? both : std::min(both, rec.ap);
+}
+
+void object::apply_to(index_t upto) {
+    applies_to_ = std::max(applies_to_, upto);
+    if (!cfg_.applies_later) {
+        applied(applies_to_);
+    }
+}
+
+void object::applied(index_t upto) {
+    ap_ = std::max(ap_, std::min(upto, applies_to_));
 }
 
 std::optional<log_source> object::wants() const {
@@ -597,7 +625,7 @@ result<accepted> object::accept(time_point_t now, const link_records &rec) {
     partner_lb_ = std::max(partner_lb_, rec.lb);
     cp_ = std::max(cp_, std::min(rec.cp, log_.top));
     if (!is_witness()) {
-        ap_ = std::max(ap_, std::min({rec.cp, rec.ap, log_.top}));
+        apply_to(told(rec));
     }
     bool give = promise_due(now, rec);
     link_ack ack = make_ack(now, rec);
@@ -640,7 +668,7 @@ std::optional<link_ack> object::stored(time_point_t now, index_t last) {
     }
     cp_ = std::max(cp_, std::min(owed_->cp, log_.top));
     if (!is_witness()) {
-        ap_ = std::max(ap_, std::min({owed_->cp, owed_->ap, log_.top}));
+        apply_to(told(*owed_));
     }
     return make_ack(now, *owed_);
 }
@@ -696,6 +724,11 @@ void object::set_space(uint64_t bytes, uint64_t inodes) {
 }
 
 /* ---- the primary's half: the kernel's, modelled ---- */
+
+bool object::lease_valid(time_point_t now) const noexcept {
+    return now < lease_until_ ||
+           (cfg_.broken == broken_rule::lease_never_ends && lease_until_ != time_point_t());
+}
 
 bool object::may_answer(time_point_t now) const {
     return serving() && role_ == role::primary && lease_valid(now);
@@ -756,6 +789,7 @@ void object::on_ack(time_point_t now, const link_ack &ack) {
         return;
     }
     partner_heard_ = now;
+    confirmed_ = std::max(confirmed_, ack.t);
     partner_lb_ = std::max(partner_lb_, ack.lb);
     partner_no_control_ = ack.no_control;
     acked_ = std::max(acked_, std::min(ack.n, log_.top));
@@ -763,7 +797,7 @@ void object::on_ack(time_point_t now, const link_ack &ack) {
         header_.wm = std::max(header_.wm, acked_);
         (void)store_header(); /* wm reaches memory before anything counts as committed */
         cp_ = std::max(cp_, acked_);
-        ap_ = std::max(ap_, cp_);
+        apply_to(cp_);
         if (!started_) {
             started_ = true;
             events_.emplace_back(started_seen{view_.view, ack.inc});
@@ -773,13 +807,18 @@ void object::on_ack(time_point_t now, const link_ack &ack) {
         heard_ = ack.promise;
         /* L3: from the question's send time, never from the answer's receipt (finding 7). */
         time_point_t from = cfg_.broken == broken_rule::lease_from_receipt ? now : ack.t;
-        lease_until_ = std::max(lease_until_, from + view_.promise * HARP_LEASE_PCT / 100);
+        const int pct = cfg_.broken == broken_rule::no_lease_margin ? 100 : HARP_LEASE_PCT;
+        lease_until_ = std::max(lease_until_, from + view_.promise * pct / 100);
     }
     tick(now);
 }
 
 bool object::may_discard(index_t upto) const {
-    return active() && !is_witness() && upto <= std::min(lb_, partner_lb_) && upto <= log_.top;
+    if (is_witness()) {
+        return cfg_.broken == broken_rule::witness_drops_log && !active() && upto <= log_.top;
+    }
+    const index_t theirs = cfg_.broken == broken_rule::discard_own_lb ? lb_ : partner_lb_;
+    return active() && upto <= std::min(lb_, theirs) && upto <= log_.top;
 }
 
 void object::discard(index_t upto) {

@@ -112,6 +112,8 @@ struct object_config {
     slot_t self;
     duration_t touch_limit = std::chrono::milliseconds(HARP_TOUCH_LIMIT_MS); /* H */
     broken_rule broken = broken_rule::none;                                  /* tests only */
+    /* Tests: what may be applied is when applied() says so, not at once. */
+    bool applies_later = false;
 };
 
 class object {
@@ -155,6 +157,9 @@ public:
     void set_lb(index_t lb);
     void set_space(uint64_t bytes, uint64_t inodes);
     void set_needs_copy(bool yes) { needs_copy_ = yes; }
+    /* N4: how far the lower may go, and how far it has come. */
+    index_t may_apply() const noexcept { return applies_to_; }
+    void applied(index_t upto);
 
     /* Primary's half, a model of the kernel's for tests. */
     result<position> append(time_point_t now); /* the owner stores it before anything else */
@@ -174,6 +179,12 @@ public:
     index_t ap() const noexcept { return ap_; }
     time_point_t promise_until() const noexcept { return promise_until_; }
     time_point_t lease_until() const noexcept { return lease_until_; }
+    /* When, by the own clock, the last of what the backup has answered was sent (N5). */
+    time_point_t confirmed() const noexcept { return confirmed_; }
+    time_point_t hold_until() const noexcept { return hold_until_; }
+    incarnation_t inc() const noexcept { return inc_; }
+    bool intact() const noexcept { return intact_; }
+    view_t fed() const noexcept { return fed_; }
 
 private:
     struct adoption {
@@ -205,7 +216,9 @@ private:
     void forget_synced();
     link_ack make_ack(time_point_t now, const link_records &rec);
     result<void> check_records(const link_records &rec) const;
-    bool lease_valid(time_point_t now) const noexcept { return now < lease_until_; }
+    index_t told(const link_records &rec) const;
+    void apply_to(index_t upto);
+    bool lease_valid(time_point_t now) const noexcept;
     bool is_witness() const { return !cfg_.members[cfg_.self.value()].is_data(); }
 
     object_config cfg_;
@@ -237,6 +250,7 @@ private:
 
     /* Lease, as primary. */
     time_point_t lease_until_{};
+    time_point_t confirmed_{};
     bool lease_told_ = false;
     uint64_t heard_ = 0;
     index_t acked_;
@@ -249,6 +263,7 @@ private:
     time_point_t touched_{};
     index_t cp_;
     index_t ap_;
+    index_t applies_to_;
     index_t lb_;
     index_t partner_lb_;
     uint64_t free_bytes_ = 0;

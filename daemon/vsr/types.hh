@@ -221,6 +221,18 @@ enum class broken_rule : uint8_t {
     witness_tail_after_boot, /* D2: W's tail counts though never fsynced */
     renew_to_deaf,           /* L2: promises to a primary that hears nothing */
     feed_uncommitted,        /* C1: a member in no view is given what may yet be cut */
+    discount_unserved_view,  /* V4's exception with two AGREEs (finding 6) */
+    disk_before_region,      /* V6: disk.formed before the log is that view's (finding 4) */
+    cut_without_view_record, /* V6: neither end mark nor VIEW record (finding 5) */
+    check_then_fence,        /* L4: looks at the promise, and then fences (finding 9) */
+    no_lease_margin,         /* L3: Δ instead of 0.9Δ */
+    read_without_lease,      /* N5: who serves answers reads, leased or not */
+    lease_never_ends,        /* L3 */
+    discard_own_lb,          /* D1: the partner's disk does not count */
+    lb_before_durable,       /* N6: LB is told when its sync pass begins */
+    witness_drops_log,       /* D2: at demotion */
+    apply_beyond_told,       /* N4, I3: the primary's AP does not count */
+    error_while_parked,      /* G3: who is released is told that nothing happened */
 };
 
 } // namespace harp::vsr
