@@ -103,7 +103,8 @@ class Feeder:
         self.s, self.epoch = s, state["epoch"]
         if way.fed is not None:
             self.feed_before(self.lb + int((s - self.lb) * way.fed))
-        harp.view_start(GROUP, SLOT, self.section, self.lb if way.fed is None else s)
+        harp.view_start(GROUP, SLOT, self.section, self.lb if way.fed is None else s,
+                        self.crc_of_s())
         self.link = self.connect()
         self.backup = self.serve() if way.primary else None
 
@@ -135,9 +136,14 @@ class Feeder:
         self.link.send(HELLO, top=self.s + 1, view_of_top=VIEW, crc_of_top=last["crc"])
         return Backup(self.link)
 
+    def crc_of_s(self) -> int:
+        """0 where all of the history is on the disk, and more: nothing compares it."""
+        known = self.history.base <= self.s <= self.history.top
+        return self.history.crc(self.s) if known else 0
+
     def view_record(self) -> bytes:
-        crc = self.history.crc(self.s) if self.history.records else 0
-        return harpwire.seal_record(VIEW_TYPE, self.section, 1, self.s + 1, VIEW, LINEAGE, crc, 0)
+        return harpwire.seal_record(VIEW_TYPE, self.section, 1, self.s + 1, VIEW, LINEAGE,
+                                    self.crc_of_s(), 0)
 
     def feed(self, ap: int) -> None:
         """All records; @ap of them may be applied (N4). A primary applies what it can."""

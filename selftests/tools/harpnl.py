@@ -73,7 +73,7 @@ ATTRS: list[tuple[str, str]] = [
     ("refused", "Q"), ("released", "Q"), ("views", "views"), ("gate_bound", "B"),
     ("mounted", "B"), ("applying_first", "Q"), ("applying_count", "I"),
     ("peer_no_control", "B"), ("peer_inc", "Q"), ("feed_view", "Q"), ("feed_peer", "B"),
-    ("feed_cp", "Q"), ("feed_ap", "Q"), ("feed_upto", "Q"),
+    ("feed_cp", "Q"), ("feed_ap", "Q"), ("feed_upto", "Q"), ("top_crc", "I"), ("crc_of_s", "I"),
 ]
 ATTR = {name: number for number, (name, _) in enumerate(ATTRS)}
 ROLES = ["none", "primary", "backup"]
@@ -229,9 +229,11 @@ class Harp:
     def fence(self, group: str, member: int, view: int, by: int) -> State:
         return self.call("fence", group=group, member=member, view=view, by=by)[0]
 
-    def view_start(self, group: str, member: int, record: bytes, match: int) -> State:
+    def view_start(self, group: str, member: int, record: bytes, match: int,
+                   crc_of_s: int | None = None) -> State:
+        more = {} if crc_of_s is None else {"crc_of_s": crc_of_s}
         return self.call("view-start", group=group, member=member, view_record=record,
-                         match=match)[0]
+                         match=match, **more)[0]
 
     def feed(self, group: str, member: int, view: int, peer: int, peer_inc: int,
              match: int, upto: int = 0) -> State:
