@@ -652,6 +652,38 @@ TEST(vsr_core, a_backup_proposes_when_its_primary_beats_but_earns_no_promise) {
     EXPECT_GE(m.now, began + 2s + quick_timings().detect - 100ms);
 }
 
+/* How long until a primary whose backup answers, but promises nothing from @from on, proposes. */
+static duration_t proposes_without_lease(slot_t backup, duration_t from) {
+    disk_state d = settled_disk(slot_p);
+    d.view = record_of(4, slot_p, backup);
+    object_report r = serving_report(true);
+    r.view_of_formed = d.view;
+    one m(make_config(slot_p), d, r);
+    const time_point_t began = m.now;
+    while (m.asked_for<cmd_fence>() == nullptr && m.now < began + 8s) {
+        m.now += 100ms;
+        for (slot_t s : {slot_b, slot_w}) {
+            m.hear(s, view_t(s == backup ? 4 : 0), status_beat{});
+        }
+        watermarks w;
+        w.report = r;
+        w.partner_heard = m.now;
+        w.report.lease_held = m.now < began + from;
+        m.c.on_kernel(m.now, w);
+        m.gather();
+    }
+    return m.now - began;
+}
+
+/* L2: the witness promises it nothing any more, and does not propose. */
+TEST(vsr_core, a_primary_proposes_when_the_witness_answers_but_gives_no_lease) {
+    const duration_t patience = 2 * quick_timings().promise;
+    EXPECT_GE(proposes_without_lease(slot_w, 2s), 2s + patience - 100ms);
+    EXPECT_LE(proposes_without_lease(slot_w, 2s), 2s + patience + 200ms);
+    EXPECT_GE(proposes_without_lease(slot_w, 0s), patience) << "also of a harpd that restarted";
+    EXPECT_EQ(proposes_without_lease(slot_b, 2s), 8s) << "this one proposes itself";
+}
+
 TEST(vsr_core, stale_answers_are_ignored) {
     one m = restarted_harpd(slot_b);
     m.hear(slot_p, view_t(8), propose{});

@@ -68,6 +68,7 @@ struct primary {
     time_point_t serve_by;
     time_point_t next_ask;
     time_point_t partner_heard{}; /* as the object told it last */
+    time_point_t leased{};        /* last seen to have a lease */
 };
 struct backup {
     view_record record;
@@ -250,6 +251,7 @@ private:
     void partner_lost(const std::string &why);
     void deposed(slot_t primary, view_t view);
     bool unpromised(const object_report &report);
+    bool unleased() const;
     void leave_view();
     void left_by_itself(std::string why);
     void set_link(std::optional<link_wanted> wanted);

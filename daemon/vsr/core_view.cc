@@ -356,6 +356,7 @@ void core::impl::now_serving() {
         return;
     }
     p.started = p.serving = true;
+    p.leased = now_;
     avoid_backup_.reset();
     last_failure_.clear();
     service_on_ = true;
@@ -395,7 +396,10 @@ void core::impl::tick_primary() {
             propose(false, {});
         }
     } else if (silent_) {
-        partner_lost(partner_left_ ? "its backup has left the view" : "its backup is silent");
+        const bool heard = now_ - p.partner_heard < cfg_.times.detect;
+        partner_lost(partner_left_         ? "its backup has left the view"
+                     : heard && unleased() ? "its backup promises nothing any more"
+                                           : "its backup is silent");
     }
 }
 
@@ -490,10 +494,14 @@ void core::impl::on_fact(const watermarks &fact) {
     time_point_t heard = std::max(entered, told);
     bool still_adopting = p.formed < r->view && fresh(other, now_) &&
                           now_ - entered < cfg_.times.give_up_adopt;
+    if (primary && (fact.report.lease_held || !fact.report.serving)) {
+        as<phase::primary>().leased = now_;
+    }
     bool leaving = p.status.leaving && fresh(other, now_);
     bool was_silent = silent_;
     bool gone = leaving || partner_left_ || (primary && fact.partner_no_control) ||
-                now_ - heard >= cfg_.times.detect || (!primary && unpromised(fact.report));
+                now_ - heard >= cfg_.times.detect ||
+                (primary ? unleased() : unpromised(fact.report));
     silent_ = !still_adopting && gone;
     if (silent_ != was_silent) {
         out_.status_changed = true;
@@ -512,6 +520,16 @@ bool core::impl::unpromised(const object_report &report) {
     }
     return now_ - b.promised >= cfg_.times.detect &&
            now_ - b.entered >= 2 * b.record.promise + cfg_.times.detect;
+}
+
+/*
+ * L2, the other side: a backup that has heard of no promise for so long gives none any more. A
+ * data member then proposes itself; the witness never does.
+ */
+bool core::impl::unleased() const {
+    const auto &p = as<phase::primary>();
+    return p.serving && !who(p.record.backup.slot).is_data() &&
+           now_ - p.leased >= 2 * p.record.promise;
 }
 
 void core::impl::on_fact(const lease_changed &fact) {
