@@ -362,14 +362,18 @@ private:
     void calm() {
         repair();
         w_.calm();
-        const bool hope = log_survives();
+        if (w_.below(4) == 0) {
+            w_.crash(anybody(), crash_kind::soft); /* two are enough */
+            w_.run_for(1s);
+        }
+        const bool hope = can_serve();
         w_.run_for(500ms); /* whoever serves by what was promised before */
         const bool served = w_.serves_within(20s);
         if (!w_.violation().empty()) {
             return;
         }
         if (!served && hope) {
-            w_.check().broke("nobody serves, all are up, and a whole log is there");
+            w_.check().broke("nobody serves, two are up at least, and a whole log is there");
             return;
         }
         ++(served ? seen_.served : seen_.stopped);
@@ -387,6 +391,7 @@ private:
     }
     /* Members find their places, and keep them. */
     void rest() {
+        repair();
         w_.run_for(3s);
         const uint64_t before = w_.views();
         w_.run_for(6s);
@@ -405,6 +410,8 @@ private:
             const slot_t backup = w_.replica(*s).view().backup.slot;
             return backup != slot_w && w_.replica(backup).current_role() == role::backup;
         };
+        repair();
+        w_.run_for(1s); /* who has just come back holds still */
         if (!w_.run_until(w_.now() + 3s, whole)) {
             return;
         }
@@ -423,21 +430,42 @@ private:
             w_.check().broke("nobody serves in place of a primary that hears nothing");
         }
     }
-    /* Is a whole log of the highest view that anybody formed still there? */
-    bool log_survives() {
+    /*
+     * Of those who are up: is a whole log of the highest view that any of them formed there, and
+     * do their logs reach back to the disks of two, or of one beside the witness?
+     */
+    bool can_serve() {
+        std::vector<node *> up;
         view_t formed;
         for (slot_t s : {slot_p, slot_b, slot_w}) {
-            formed = std::max({formed, w_.at(s).disk.formed,
-                               w_.replica(s).report(w_.local(w_.at(s))).formed});
-        }
-        for (slot_t s : {slot_p, slot_b, slot_w}) {
-            const auto r = w_.replica(s).report(w_.local(w_.at(s)));
-            if (r.intact && r.formed == formed && w_.at(s).disk.formed <= formed) {
-                return true;
+            if (w_.at(s).up) {
+                up.push_back(&w_.at(s));
+                formed = std::max({formed, w_.at(s).disk.formed, region_formed(s)});
             }
         }
-        return false;
+        node *donor = nullptr;
+        for (node *n : up) {
+            if (n->replica->intact() && region_formed(n->slot) == formed &&
+                (!donor || n->replica->log().top > donor->replica->log().top)) {
+                donor = n;
+            }
+        }
+        if (!donor) {
+            return false;
+        }
+        std::vector<candidate_log> others;
+        for (const node *n : up) {
+            if (n != donor) {
+                others.push_back({n->slot, &n->replica->log()});
+            }
+        }
+        const index_t base = extend_reach({donor->slot, &donor->replica->log()}, others).log.base;
+        const auto able = std::count_if(up.begin(), up.end(), [&](const node *n) {
+            return n->slot != slot_w && base <= n->files.durable() + 1;
+        });
+        return able >= (w_.at(slot_w).up ? 1 : 2);
     }
+    view_t region_formed(slot_t s) { return w_.replica(s).report(w_.local(w_.at(s))).formed; }
 
     bias lean_;
     world w_;
