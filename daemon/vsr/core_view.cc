@@ -523,13 +523,13 @@ bool core::impl::unpromised(const object_report &report) {
 }
 
 /*
- * L2, the other side: a backup that has heard of no promise for so long gives none any more. A
- * data member then proposes itself; the witness never does.
+ * L2, the other side: a backup that has heard of no promise for so long gives none any more. The
+ * witness never proposes; a data member does, unless it may not, and is left the time for it.
  */
 bool core::impl::unleased() const {
     const auto &p = as<phase::primary>();
-    return p.serving && !who(p.record.backup.slot).is_data() &&
-           now_ - p.leased >= 2 * p.record.promise;
+    const duration_t patience = (who(p.record.backup.slot).is_data() ? 4 : 2) * p.record.promise;
+    return p.serving && now_ - p.leased >= patience;
 }
 
 void core::impl::on_fact(const lease_changed &fact) {
