@@ -423,21 +423,47 @@ static int harp_spot_place(struct harp_lower *lw, const struct harp_spot *s, str
 }
 
 /* A directory that has to give way to a would-be loop: park it under its fid. */
-static int harp_dir_park(struct harp_node *dir)
+static int harp_dir_park(struct harp_lower *lw, struct dentry *dir, u64 fid)
 {
-	struct harp_lower *lw = harp_lower(dir->r);
 	struct name_snapshot name;
 	struct harp_spot from;
 	int err;
 
 	atomic64_inc(&lw->n_parked);
-	take_dentry_name_snapshot(&name, dir->lower);
-	from.dir = dget_parent(dir->lower);
+	take_dentry_name_snapshot(&name, dir);
+	from.dir = dget_parent(dir);
 	from.name = name.name.name;
 	from.len = name.name.len;
-	err = harp_spot_park(lw, &from, dir->fid);
+	err = harp_spot_park(lw, &from, fid);
 	dput(from.dir);
 	release_dentry_name_snapshot(&name);
+	return err;
+}
+
+/*
+ * @dir, which @n is to be put into, is below it. When this was recorded it was not, so of it
+ * and what is above it, up to @n, one at least got its place in a later record: that one is
+ * parked until then. The others stay where they are, for no record may bring them back.
+ */
+static int harp_loop_break(struct harp_node *dir, struct harp_node *n)
+{
+	struct dentry *at = dget(dir->lower), *parent;
+	int err = 0;
+	u64 fid;
+
+	while (at != n->lower && !IS_ROOT(at)) {
+		err = harp_fid_at(at, &fid);
+		if (err || harp_redo_moves(dir->r, fid))
+			break;
+		parent = dget_parent(at);
+		dput(at);
+		at = parent;
+	}
+	if (!err && (at == n->lower || IS_ROOT(at)))
+		err = -EUCLEAN;
+	if (!err)
+		err = harp_dir_park(harp_lower(dir->r), at, fid);
+	dput(at);
 	return err;
 }
 
@@ -473,7 +499,7 @@ int harp_entry_put(struct harp_node *dir, const struct harp_sec_name *name, stru
 			err = harp_spot_place(lw, &s, n);
 		}
 		if (err == -ELOOP)
-			err = harp_dir_park(dir);
+			err = harp_loop_break(dir, n);
 		if (err < 0)
 			return err;
 	}

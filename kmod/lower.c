@@ -498,6 +498,7 @@ int harp_lower_open(struct harp_replica *r, bool init, struct fs_context *fc)
 	lw->r = r;
 	mutex_init(&lw->rows.flush);
 	xa_init(&lw->dying);
+	xa_init(&lw->moving);
 	init_waitqueue_head(&lw->sync.wq);
 	err = harp_nodes_init(lw);
 	if (err) {

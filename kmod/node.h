@@ -253,6 +253,7 @@ struct harp_space {
 /**
  * struct harp_lower - the lower side of a replica
  * @dying: fids that are gone at the end of redo (redo.c)
+ * @moving: by fid, the last record to redo that puts it under a name
  * @n_search: fids that had to be searched for because their row did not lead to them
  * @n_skipped: steps of records about fids that are gone
  * @n_parked: occupants of a name moved aside because a record put another there
@@ -267,7 +268,7 @@ struct harp_lower {
 	struct harp_sync sync;
 	struct harp_space space;
 	struct dentry *dir;			/* .harp */
-	struct xarray dying;
+	struct xarray dying, moving;
 	atomic64_t n_search, n_skipped, n_parked, n_nlink, n_foreign;
 	atomic64_t n_index;
 };
@@ -361,6 +362,7 @@ int harp_apply_insist(struct harp_replica *r, harp_apply_step step, const void *
 /* ------------------------------------------------------------------- redo.c */
 bool harp_redoing(const struct harp_replica *r);
 bool harp_redo_dies(const struct harp_replica *r, u64 fid);
+bool harp_redo_moves(const struct harp_replica *r, u64 fid);
 int __must_check harp_redo_prepare(struct harp_replica *r);
 void harp_redo_end(struct harp_replica *r);
 

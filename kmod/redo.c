@@ -11,6 +11,8 @@
  *
  *  - which fids die in them: of such a one that is not on the lower nothing is made, and
  *    what else is said of it is skipped; of one that is there, contents and xattrs are;
+ *  - which directories get a place in them, and where last: only such a one can give way
+ *    to another, for it is put back (kernel-notes 23);
  *  - every name in them is looked up on the lower. Whatever file is found there has its
  *    row made good, for a row that is not there, or says "gone" of a file that is not yet,
  *    would let apply make a second one, or leave the first. A file whose row may not be
@@ -48,6 +50,21 @@ bool harp_redoing(const struct harp_replica *r)
 bool harp_redo_dies(const struct harp_replica *r, u64 fid)
 {
 	return harp_redoing(r) && xa_load(&harp_lower(r)->dying, fid);
+}
+
+/**
+ * harp_redo_moves() - is a fid put under a name again?
+ * @r: the replica
+ * @fid: which
+ *
+ * Context: apply thread.
+ * Return: true while redoing, when a record after the one being applied does it.
+ */
+bool harp_redo_moves(const struct harp_replica *r, u64 fid)
+{
+	void *last = harp_redoing(r) ? xa_load(&harp_lower(r)->moving, fid) : NULL;
+
+	return last && xa_to_value(last) > READ_ONCE(r->ap) + 1;
 }
 
 /* An object of the lower that has @fid, whatever its row says; @parked: in orphans/. */
@@ -161,6 +178,21 @@ static int harp_redo_note_dying(struct harp_replica *r, const struct harp_rec *r
 	return err;
 }
 
+static int harp_redo_note_moving(struct harp_replica *r, const struct harp_rec *rec)
+{
+	struct xarray *moving = &harp_lower(r)->moving;
+	unsigned int i;
+	int err = 0;
+	u64 fid;
+
+	for (i = 0; i < rec->nname && !err; i++) {
+		fid = le64_to_cpu(rec->name[i]->put);
+		if (fid)
+			err = xa_err(xa_store(moving, fid, xa_mk_value(rec->index), GFP_KERNEL));
+	}
+	return err;
+}
+
 /* All records to redo once; a directory may be found by a name in a later record only. */
 static int harp_redo_pass(struct harp_replica *r, u64 to, bool first, bool *again)
 {
@@ -179,7 +211,7 @@ static int harp_redo_pass(struct harp_replica *r, u64 to, bool first, bool *agai
 		if (!hdr || harp_rec_parse(hdr, le32_to_cpu(hdr->len), &rec, &why))
 			return -EUCLEAN;
 		if (first)
-			err = harp_redo_note_dying(r, &rec);
+			err = harp_redo_note_dying(r, &rec) ?: harp_redo_note_moving(r, &rec);
 		if (!err)
 			err = harp_redo_look(r, &rec, &missing, &news);
 		if (!err && READ_ONCE(lw->nodes.nr_dirty) > HARP_NODES_DIRTY_MAX)
@@ -236,4 +268,5 @@ int harp_redo_prepare(struct harp_replica *r)
 void harp_redo_end(struct harp_replica *r)
 {
 	xa_destroy(&harp_lower(r)->dying);
+	xa_destroy(&harp_lower(r)->moving);
 }

@@ -24,6 +24,10 @@ CASES: list[tuple[str, list[Op]]] = [
     ("directory loop", [
         ("mkdir", "a"), ("mkdir", "b"), S, ("rename", "a", "b/a"), ("rename", "b/a", "a"),
         ("rename", "b", "a/b"), SYNC]),
+    ("directory loop through one that stays where it is", [
+        ("mkdir", "n"), ("mkdir", "x"), ("mkdir", "x/d"), ("create", "x/d/f"),
+        ("write", "x/d/f", 0, b"six" * 900), S, ("rename", "n", "x/d/n"),
+        ("rename", "x/d/n", "n"), ("rename", "x", "n/x"), SYNC]),
     ("hard link and a row that is not there", [
         S, ("create", "A"), ("write", "A", 0, b"x" * 9000), ("link", "A", "B"), ("unlink", "A"),
         ("lower-fsync", "tree"), SYNC]),
