@@ -8,6 +8,7 @@
  *		  netlink.c log.c log_open.c region.c codec.c
  *		  logs, ships, commits; role, fence, lease; knows no file system.
  *   lower side   lower.c node.c dirindex.c rows.c entry.c apply.c redo.c sync.c space.c
+ *		  copy.c
  *		  applies records to the lower; knows no harp inode, takes no harp
  *		  VFS lock.
  *

@@ -15,7 +15,8 @@
 #include <linux/uio.h>
 #include "compat/lower_vfs.h"
 
-#define HARP_XATTR_FID		"trusted.harp.fid"
+#define HARP_XATTR_HIDDEN	"trusted.harp."
+#define HARP_XATTR_FID		HARP_XATTR_HIDDEN "fid"
 
 static inline struct dentry *harp_do_lookup(struct dentry *dir, const char *name, u32 len)
 {

@@ -9,12 +9,14 @@
 #include <linux/harp_netlink.h>
 #include <net/genetlink.h>
 #include <net/net_namespace.h>
+#include "copy.h"
 #include "dataplane.h"
 
 #define HARP_LOG_READ_MAX	65528U	/* bytes in one attribute, and of records in a reply */
 #define HARP_VIEW_MIN		sizeof(struct harp_sec_view)
 #define HARP_VIEW_MAX		(HARP_VIEW_MIN + HARP_VOIDS_MAX * sizeof(__le64))
 #define HARP_VIEWS_TOLD_MAX	64U
+#define HARP_REPLY_MORE		128U	/* bytes of a reply besides its records */
 #define HARP_EVENT_TEXT_MAX	128
 
 static struct genl_family harp_genl_family;
@@ -73,6 +75,14 @@ static const struct nla_policy harp_log_policy[HARP_A_COUNT + 1] = {
 	HARP_POLICY_NAME,
 	[HARP_A_INDEX] = NLA_POLICY_MIN(NLA_U64, 1),
 	[HARP_A_COUNT] = NLA_POLICY_MIN(NLA_U32, 1),
+};
+
+static const struct nla_policy harp_copy_policy[HARP_A_COPY_END + 1] = {
+	HARP_POLICY_NAME,
+	[HARP_A_COPY_PASS] = NLA_POLICY_MAX(NLA_U8, HARP_NL_COPY_ENTRIES),
+	[HARP_A_COPY_FID] = NLA_POLICY_MIN(NLA_U64, 1),
+	[HARP_A_COPY_AT] = { .type = NLA_U64 },
+	[HARP_A_COPY_END] = { .type = NLA_U64 },
 };
 
 /* ------------------------------------------------------------------------ state */
@@ -573,22 +583,30 @@ static u32 harp_count_records(struct harp_replica *r, u64 index, u32 count, u32 
  * An attribute's length has 16 bits: a record that is longer comes in several
  * RECORDS, to be joined by the reader. Ends in whole records in any case.
  */
+static int harp_put_record(struct sk_buff *skb, const void *rec, u32 len)
+{
+	u32 off, part;
+
+	for (off = 0; off < len; off += part) {
+		part = min(len - off, HARP_LOG_READ_MAX);
+		if (nla_put(skb, HARP_A_RECORDS, part, rec + off))
+			return -EMSGSIZE;
+	}
+	return 0;
+}
+
 static int harp_put_records(struct sk_buff *skb, struct harp_replica *r, u64 index, u32 n)
 {
 	const struct harp_rec_hdr *rec;
-	u32 i, off, part, len;
+	int err = 0;
+	u32 i;
 
 	lockdep_assert_held(harp_log_mutex(r->log));
-	for (i = 0; i < n; i++) {
+	for (i = 0; i < n && !err; i++) {
 		rec = harp_log_get(r->log, index + i);
-		len = le32_to_cpu(rec->len);
-		for (off = 0; off < len; off += part) {
-			part = min(len - off, HARP_LOG_READ_MAX);
-			if (nla_put(skb, HARP_A_RECORDS, part, (const void *)rec + off))
-				return -EMSGSIZE;
-		}
+		err = harp_put_record(skb, rec, le32_to_cpu(rec->len));
 	}
-	return 0;
+	return err;
 }
 
 /* Room for the records, each with its attribute headers. */
@@ -596,7 +614,8 @@ static struct sk_buff *harp_log_reply(u32 n, u32 len)
 {
 	u32 attrs = n + len / HARP_LOG_READ_MAX + 1;
 
-	return genlmsg_new(len + attrs * 2 * NLA_HDRLEN + 64, GFP_KERNEL | __GFP_NOWARN);
+	return genlmsg_new(len + attrs * 2 * NLA_HDRLEN + HARP_REPLY_MORE,
+			   GFP_KERNEL | __GFP_NOWARN);
 }
 
 /*
@@ -688,6 +707,59 @@ static int harp_nl_log_read(struct sk_buff *skb, struct genl_info *info)
 	return err;
 }
 
+static int harp_put_copy(struct sk_buff *skb, const struct harp_copy *c)
+{
+	if (harp_put_u64(skb, HARP_A_INDEX, c->index) ||
+	    nla_put_u32(skb, HARP_A_COUNT, c->count) ||
+	    nla_put_u8(skb, HARP_A_COPY_PASS, c->pass) ||
+	    harp_put_u64(skb, HARP_A_COPY_FID, c->fid) ||
+	    harp_put_u64(skb, HARP_A_COPY_AT, c->at) ||
+	    harp_put_u64(skb, HARP_A_COPY_END, c->end))
+		return -EMSGSIZE;
+	return harp_put_record(skb, c->buf, c->used);
+}
+
+static int harp_copy_reply(struct genl_info *info, const struct harp_copy *c)
+{
+	struct sk_buff *skb = harp_log_reply(1, c->used);
+	void *hdr;
+	int err;
+
+	if (!skb)
+		return -ENOMEM;
+	hdr = genlmsg_put_reply(skb, info, &harp_genl_family, 0, HARP_CMD_COPY_READ);
+	err = hdr ? harp_put_copy(skb, c) : -EMSGSIZE;
+	if (err) {
+		nlmsg_free(skb);
+		return err;
+	}
+	genlmsg_end(skb, hdr);
+	return genlmsg_reply(skb, info);
+}
+
+static int harp_nl_copy_read(struct sk_buff *skb, struct genl_info *info)
+{
+	struct nlattr *end = info->attrs[HARP_A_COPY_END];
+	struct harp_copy c = { };
+	int err;
+
+	if (!harp_need(info, HARP_A_COPY_PASS, "COPY_PASS is missing: expected a pass") ||
+	    !harp_need(info, HARP_A_COPY_FID, "COPY_FID is missing: expected 1 to begin with") ||
+	    !harp_need(info, HARP_A_COPY_AT, "COPY_AT is missing: expected 0 to begin with"))
+		return -EINVAL;
+	c.r = harp_nl_replica(info);
+	if (IS_ERR(c.r))
+		return PTR_ERR(c.r);
+	c.pass = nla_get_u8(info->attrs[HARP_A_COPY_PASS]);
+	c.fid = nla_get_u64(info->attrs[HARP_A_COPY_FID]);
+	c.at = nla_get_u64(info->attrs[HARP_A_COPY_AT]);
+	c.end = end ? nla_get_u64(end) : 0;
+	err = harp_copy_read(&c, info->extack) ?: harp_copy_reply(info, &c);
+	harp_copy_free(&c);
+	harp_replica_put(c.r);
+	return err;
+}
+
 /* ----------------------------------------------------------------------- events */
 
 /**
@@ -762,6 +834,7 @@ static const struct genl_ops harp_genl_ops[] = {
 	HARP_OP(SYNC, harp_nl_sync, harp_name_policy, HARP_A_MEMBER),
 	/* Records hold users' data: not for everyone to read. */
 	HARP_OP(LOG_READ, harp_nl_log_read, harp_log_policy, HARP_A_COUNT),
+	HARP_OP(COPY_READ, harp_nl_copy_read, harp_copy_policy, HARP_A_COPY_END),
 };
 
 static struct genl_family harp_genl_family __ro_after_init = {

@@ -28,7 +28,6 @@
 #define HARP_BLOCK_SIZE		4096
 #define HARP_OP_OBJECTS		4
 #define HARP_STEP_SLOTS		1024
-#define HARP_XATTR_HIDDEN	"trusted.harp."
 
 /**
  * struct harp_attrs - attributes of an inode, as a record carries them

@@ -42,6 +42,7 @@ FORK = multiprocessing.get_context("fork")
 
 NETLINK_GENERIC = 16
 SOL_NETLINK = 270
+SO_RCVBUFFORCE = 33             # not in the socket module; past net.core.rmem_max
 NETLINK_ADD_MEMBERSHIP = 1
 NETLINK_CAP_ACK = 10
 NETLINK_EXT_ACK = 11
@@ -53,7 +54,7 @@ CTRL_CMD_GETFAMILY = 3
 
 COMMANDS = ["unspec", "replica-get", "replica-del", "fence", "view-start", "link-add",
             "link-drop", "gate-bind", "touch", "leave", "release", "sync", "log-read", "event",
-            "feed"]
+            "feed", "copy-read"]
 CMD = {name: number for number, name in enumerate(COMMANDS)}
 
 # In the order of enum harp_nl_attr; name, type.
@@ -74,6 +75,7 @@ ATTRS: list[tuple[str, str]] = [
     ("mounted", "B"), ("applying_first", "Q"), ("applying_count", "I"),
     ("peer_no_control", "B"), ("peer_inc", "Q"), ("feed_view", "Q"), ("feed_peer", "B"),
     ("feed_cp", "Q"), ("feed_ap", "Q"), ("feed_upto", "Q"), ("top_crc", "I"), ("crc_of_s", "I"),
+    ("copy_pass", "B"), ("copy_fid", "Q"), ("copy_at", "Q"), ("copy_end", "Q"),
 ]
 ATTR = {name: number for number, (name, _) in enumerate(ATTRS)}
 ROLES = ["none", "primary", "backup"]
@@ -153,7 +155,8 @@ class Harp:
         self.sock.bind((0, 0))
         self.sock.setsockopt(SOL_NETLINK, NETLINK_EXT_ACK, 1)
         self.sock.setsockopt(SOL_NETLINK, NETLINK_CAP_ACK, 1)
-        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+        # Else the ACK of a long reply that is not read yet finds no room, and is dropped.
+        self.sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 8 << 20)
         self.seq = 0
         self.lock = threading.Lock()
         self.family, self.groups = self._family()

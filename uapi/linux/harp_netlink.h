@@ -34,6 +34,9 @@
  *		of the history of VIEW, which serves, from member PEER (C1). With FEED_UPTO,
  *		before VIEW_START of VIEW: up to there also what is not committed. Reply: the
  *		state.
+ * COPY_READ    COPY_PASS, COPY_FID, COPY_AT, COPY_END: pieces of the file state from there on
+ *		(C2), as records that are in no log; only while serving. Reply: RECORDS, COUNT,
+ *		INDEX, and the four: where to go on.
  */
 enum harp_nl_cmd {
 	HARP_CMD_UNSPEC,
@@ -51,6 +54,7 @@ enum harp_nl_cmd {
 	HARP_CMD_LOG_READ,
 	HARP_CMD_EVENT,
 	HARP_CMD_FEED,
+	HARP_CMD_COPY_READ,
 	__HARP_CMD_MAX
 };
 
@@ -80,6 +84,13 @@ enum harp_region_kind {
 	HARP_REGION_MEM,	/* plain memory: gone with the kernel; the mount says so */
 	HARP_REGION_MEMMAP,	/* a physical range kept free with memmap= */
 	HARP_REGION_RESERVE,	/* reserve_mem=, found by its label (Linux >= 6.12) */
+};
+
+/* The passes of a copy (C2). */
+enum harp_nl_copy_pass {
+	HARP_NL_COPY_OBJECTS,	/* every fid with attributes, xattrs and data */
+	HARP_NL_COPY_ENTRIES,	/* the names in every directory */
+	HARP_NL_COPY_DONE,
 };
 
 /* Attributes; u64 unless said. */
@@ -156,6 +167,10 @@ enum harp_nl_attr {
 	HARP_A_FEED_UPTO,	/* records up to it may be fed uncommitted, 0: none */
 	HARP_A_TOP_CRC,		/* u32: crc of record TOP, 0: not known, or there is none */
 	HARP_A_CRC_OF_S,	/* u32: crc of record s, to which VIEW_RECORD is chained */
+	HARP_A_COPY_PASS,	/* u8, enum harp_nl_copy_pass */
+	HARP_A_COPY_FID,
+	HARP_A_COPY_AT,		/* where within COPY_FID; 0: its beginning */
+	HARP_A_COPY_END,	/* fids from it on are not read */
 	__HARP_A_MAX
 };
 
