@@ -507,6 +507,40 @@ TEST(vsr_core, a_start_is_log_then_disk_then_role_then_started) {
     EXPECT_FALSE(m.link->connects) << "the primary connects";
 }
 
+/* A START by @coordinator for the primary of view 4, whose log has records 1 … 10. */
+static one deposed_and_chosen_again(uint64_t s, std::vector<view_start> starts) {
+    one m(make_config(slot_p), settled_disk(slot_p), serving_report(true));
+    m.hear(slot_b, view_t(9), propose{});
+    m.fence_granted(9);
+    m.disk_done();
+    struct start what;
+    what.record = record_of(9, slot_p, slot_b, s, starts.back().view.value());
+    what.donor = slot_b;
+    what.reach = {index_t(1), {}, index_t(s), std::move(starts)};
+    what.sources = {{slot_b, index_t(1), index_t(s)}};
+    m.hear(slot_b, view_t(9), what);
+    return m;
+}
+
+/* It could not hear, and another served meanwhile; what is parked here is not in START's log. */
+TEST(vsr_core, a_primary_chosen_again_over_others_records_gives_its_service_up_first) {
+    one m = deposed_and_chosen_again(15, {{view_t(4), index_t(1)}, {view_t(8), index_t(9)}});
+    ASSERT_NE(m.asked_for<cmd_adopt>(), nullptr);
+    EXPECT_EQ(m.asked_for<cmd_adopt>()->match, (position{index_t(8), view_t(4)}));
+    EXPECT_TRUE(m.told<service_give_up>());
+    /* And without others' records, where some of its own go. */
+    one n = deposed_and_chosen_again(8, {{view_t(4), index_t(1)}});
+    ASSERT_NE(n.asked_for<cmd_adopt>(), nullptr);
+    EXPECT_TRUE(n.told<service_give_up>());
+}
+
+/* V8: its own log goes on, and what is parked in it is answered. */
+TEST(vsr_core, a_primary_whose_log_goes_on_keeps_its_service) {
+    one m = deposed_and_chosen_again(10, {{view_t(4), index_t(1)}});
+    ASSERT_NE(m.asked_for<cmd_adopt>(), nullptr);
+    EXPECT_FALSE(m.told<service_give_up>());
+}
+
 TEST(vsr_core, a_role_that_cannot_be_taken_yet_is_asked_for_again) {
     one m = restarted_harpd(slot_p);
     follow_start(m, 9, slot_b, record_of(9, slot_p, slot_b, 10, 4));

@@ -218,6 +218,13 @@ void core::impl::ask_adopt() {
         cmd.keep_from = match && report_.intact ? report_.log.base : what.reach.base;
     }
     a.match = cmd.match;
+    /*
+     * It served, and others' records come before its own next ones, or some of its own go: what is
+     * parked on those is answered by nobody (G3), though this member may be to serve again.
+     */
+    if (a.match.index != report_.log.top || a.match.index != what.record.s) {
+        give_up_service("what it had not committed may go");
+    }
     ask(std::move(cmd));
 }
 
