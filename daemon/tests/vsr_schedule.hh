@@ -394,8 +394,10 @@ private:
         repair();
         w_.run_for(3s);
         const uint64_t before = w_.views();
+        /* Where P serves with B there is no better view; else one of them may yet return. */
+        const bool best = w_.server() == slot_p && w_.replica(slot_p).view().backup.slot == slot_b;
         w_.run_for(6s);
-        if (w_.views() > before + 2) {
+        if (w_.views() > before + (best ? 0 : 2)) {
             w_.check().broke(
                     fmt::format("{} views within 6 s, and nothing fails", w_.views() - before));
         }
