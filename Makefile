@@ -10,7 +10,7 @@ RINGS	:= style unit fuzz model kunit vm cluster
 VERSION	:= $(shell sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' dkms.conf)
 DKMS_SRC = $(DESTDIR)/usr/src/harp-$(VERSION)
 
-.PHONY: help all kmod daemon stage install dkms-install check $(RINGS:%=check-%) style bench torture simulate demo demo-killer-packet clean deps
+.PHONY: help all kmod daemon stage install dkms-install check $(RINGS:%=check-%) style bench torture simulate nemesis demo demo-killer-packet clean deps
 
 help:
 	@echo 'make demo           three servers, a client, a panic in the middle of a copy'
@@ -19,6 +19,7 @@ help:
 	@echo 'make bench          the same work on knfsd sync, knfsd async and harp: a table, out/bench.json'
 	@echo 'make simulate SEEDS=FROM-TO   the view change under schedules of faults, each given by its seed'
 	@echo 'make torture        redo after crashes at any moment, until it is stopped (SEED=… SECONDS=…)'
+	@echo 'make nemesis        two things go wrong at random, again and again (RUNS=… SEED=…)'
 	@echo 'make all            daemon and module (KDIR=… for another kernel)'
 	@echo 'make install        harpd, harpctl, units, policy, manual pages (DESTDIR=…)'
 	@echo 'make dkms-install   the module, by DKMS, for the running kernel'
@@ -94,6 +95,11 @@ simulate:
 torture:
 	@scripts/deps lab
 	@selftests/one/torture $(SEED:%=--seed %) $(SECONDS:%=--seconds %)
+
+nemesis:
+	@scripts/deps build lab
+	@$(MAKE) stage
+	@selftests/cluster/nemesis $(RUNS:%=--runs %) $(SEED:%=--seed %)
 
 clean:
 	rm -rf $(OUT)

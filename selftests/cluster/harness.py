@@ -30,8 +30,12 @@ SERVICE_V6 = "fd77::100/64"
 SERVICE_MAC = "02:68:61:72:70:01"
 MOUNT = "/mnt/share"
 STATE_DIR = "/var/lib/harp"
+# A lab machine's root is in memory.
+STATE_DISK = {"a": "/dev/disk1", "b": "/dev/disk1", "w": "/dev/disk0"}
 # What a kernel had to say that it should not have had.
-COMPLAINT = r"WARNING:|BUG:|Oops|UBSAN|general protection|INFO: task .* blocked"
+COMPLAINT = (r"WARNING:|BUG:|kernel BUG at|cut here|Oops|invalid opcode|UBSAN|general protection|"
+             r"(list|slab|page).* corruption|refcount_t: |INFO: task .* blocked|"
+             r"rcu.*(stall|starved)|soft lockup|unable to handle")
 COMPLAINTS = f"dmesg | grep -E '{COMPLAINT}'"
 LOWER_TREE = "/run/harp/lower/tree"     # in the group's mount namespace
 T = TypeVar("T")
@@ -41,6 +45,7 @@ name = "{group}"
 uuid = "6ff7ff57-4a2b-4c70-8d3c-2c9c5d8e0b11"
 promise_ms = {promise_ms}
 detect_ms = {detect_ms}
+lease = "{lease}"
 
 [[member]]
 name = "a"
@@ -203,6 +208,7 @@ class Settings:
     promise_ms: int = 1500
     detect_ms: int = 1500
     version: str = "3"
+    lease: str = "time"
     # Of the group; the client mounts by the first.
     addresses: tuple[str, ...] = (SERVICE,)
 
@@ -230,9 +236,8 @@ class Group:
                "addresses": json.dumps(self.settings.addresses)})
 
         def prepare(node: str) -> None:
-            disks = [] if node == "w" else [
-                self.mkfs(), "mkfs.ext4 -q -F /dev/disk1"]
-            self.begin_harpd(node, *disks)
+            lower = [] if node == "w" else [self.mkfs()]
+            self.begin_harpd(node, *lower, f"mkfs.ext4 -q -F {STATE_DISK[node]}")
 
         on_each("abw", prepare)
 
@@ -249,15 +254,14 @@ class Group:
         self.lab.run("a", f"harpctl group create {GROUP}", timeout=120)
 
     def begin_harpd(self, node: str, *before: str) -> None:
-        """With the group's file, and /var/lib/harp on a disk: a lab machine's
-        root is in memory. One command: each costs an emulated second."""
+        """With the group's file, and /var/lib/harp on a disk. One command: each
+        costs an emulated second."""
         path = f"/etc/harp/groups/{GROUP}.toml"
-        steps = [f"mkdir -p $(dirname {path})", f"cat > {path}", *before]
-        if node != "w":
-            steps += [f"mkdir -p {STATE_DIR}",
-                      f"mount /dev/disk1 {STATE_DIR}", f"chmod 700 {STATE_DIR}"]
-        self.lab.run(node, " && ".join([*steps, "systemctl start harpd"]),
-                     timeout=210, text=self.config)
+        self.lab.run(node, " && ".join([
+            f"mkdir -p $(dirname {path})", f"cat > {path}", *before,
+            f"mkdir -p {STATE_DIR}", f"mount {STATE_DISK[node]} {STATE_DIR}",
+            f"chmod 700 {STATE_DIR}", "systemctl start harpd"]),
+            timeout=210, text=self.config)
 
     def delete(self) -> None:
         """The group ends, with a person's command; the machines are as before
@@ -274,8 +278,8 @@ class Group:
     def revive(self, node: str) -> None:
         """harpd runs, also when the machine restarted in between."""
         lab = self.lab
-        ready = "true" if node == "w" else f"mountpoint -q {STATE_DIR}"
-        if not lab.ok(node, f"{ready} && systemctl start harpd", 90):
+        if not lab.ok(node, f"mountpoint -q {STATE_DIR} && "
+                      "systemctl start harpd", 90):
             wait_for(f"{node} to be up", lambda: lab.ok(node, "true"), 120, 1)
             self.begin_harpd(node)
 
@@ -285,8 +289,8 @@ class Group:
         if left := self.lab.run(node, f"{ends} && {{ {self.LEFT}; true; }}", 90):
             raise LabFailed(f"the deleted group left on {node}: {left}")
         if node != "w":
-            self.lab.run(node, f"modprobe -r harp && modprobe harp && "
-                         f"umount {STATE_DIR}")
+            self.lab.run(node, "modprobe -r harp && modprobe harp")
+        self.lab.run(node, f"umount {STATE_DIR}")
 
     def left(self, node: str) -> str:
         return self.lab.run(node, self.LEFT, check=False)
