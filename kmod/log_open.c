@@ -305,7 +305,7 @@ void harp_log_wipe(struct harp_log *log)
 	static const u8 nothing[256];
 	u64 off;
 
-	BUILD_BUG_ON(HARP_REGION_RING_OFF % sizeof(nothing));
+	_Static_assert(HARP_REGION_RING_OFF % sizeof(nothing) == 0, "two headers, in whole steps");
 	mutex_lock(&log->mutex);
 	for (off = 0; off < HARP_REGION_RING_OFF; off += sizeof(nothing))
 		harp_region_store(log->region->base + off, nothing, sizeof(nothing));

@@ -61,7 +61,7 @@ class CompletionTest(unittest.TestCase):
         return set(done.stdout.split())
 
     def test_commands_come_first(self) -> None:
-        commands = {"group", "status", "switchover", "sync", "log"}
+        commands = {"group", "status", "events", "switchover", "sync", "log"}
         self.assertEqual(self.offers(""), commands | {"--bus", "--help", "--version"})
         self.assertEqual(self.offers("s"), {"status", "switchover", "sync"})
         self.assertEqual(self.offers("--bus", "none", "sw"), {"switchover"})
@@ -72,6 +72,7 @@ class CompletionTest(unittest.TestCase):
         names = {"home", "log"}
         self.assertEqual(self.offers("status", ""), names | {"--json"})
         self.assertEqual(self.offers("status", "--json", "h"), {"home"})
+        self.assertEqual(self.offers("events", ""), names | {"--json", "--count", "-n"})
         self.assertEqual(self.offers("switchover", ""), names)
         self.assertEqual(self.offers("sync", ""), names)
         self.assertEqual(self.offers("group", "delete", ""), names | {"--force"})
