@@ -4,6 +4,7 @@
  * region may hold anything (I9): everything is checked before it is believed, and a
  * walk always ends.
  */
+#include <linux/build_bug.h>
 #include <linux/lockdep.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
@@ -305,7 +306,8 @@ void harp_log_wipe(struct harp_log *log)
 	static const u8 nothing[256];
 	u64 off;
 
-	_Static_assert(HARP_REGION_RING_OFF % sizeof(nothing) == 0, "two headers, in whole steps");
+	/* Two headers, in whole steps. */
+	static_assert(HARP_REGION_RING_OFF % sizeof(nothing) == 0);
 	mutex_lock(&log->mutex);
 	for (off = 0; off < HARP_REGION_RING_OFF; off += sizeof(nothing))
 		harp_region_store(log->region->base + off, nothing, sizeof(nothing));

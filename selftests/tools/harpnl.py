@@ -25,6 +25,7 @@ A module (Harp, form_view, Touch, Events) and a command; each command prints JSO
 from __future__ import annotations
 
 import argparse
+import contextlib
 import errno
 import json
 import multiprocessing
@@ -156,7 +157,9 @@ class Harp:
         self.sock.setsockopt(SOL_NETLINK, NETLINK_EXT_ACK, 1)
         self.sock.setsockopt(SOL_NETLINK, NETLINK_CAP_ACK, 1)
         # Else the ACK of a long reply that is not read yet finds no room, and is dropped.
-        self.sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 8 << 20)
+        # Who may not have so much may not ask for such a reply, either.
+        with contextlib.suppress(PermissionError):
+            self.sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 8 << 20)
         self.seq = 0
         self.lock = threading.Lock()
         self.family, self.groups = self._family()
