@@ -764,6 +764,7 @@ static int harp_apply_one(struct harp_replica *r, u64 index)
 				index);
 	if (err)
 		return err;
+	harp_fault(r, HARP_FAULT_APPLIED);
 	if (harp_is_primary(r))
 		harp_inode_committed(r, &rec);
 	spin_lock(&r->lock);
@@ -787,6 +788,7 @@ static void harp_apply_batch(struct harp_replica *r, u64 limit)
 	if (harp_redo_prepare(r))
 		return;
 	harp_apply_note(r, first, count);
+	harp_fault(r, HARP_FAULT_APPLYING);
 	for (i = first; i < first + count; i++) {
 		/* A feed may have ended meanwhile. */
 		if (harp_apply_limit(r) < i)

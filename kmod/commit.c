@@ -304,6 +304,7 @@ int harp_append(struct harp_replica *r, struct harp_builder *b, u32 generation,
 	if (err)
 		return err;
 	trace_harp_append(r, at->index, b->len);
+	harp_fault(r, HARP_FAULT_APPENDED);
 	harp_link_kick(r);
 	harp_check_fill(r);
 	return 0;
@@ -360,6 +361,8 @@ int harp_wait_applied(struct harp_replica *r, const struct harp_at *at)
 		atomic64_inc(&r->n_released);
 		err = -ESTALE;
 	}
+	if (!err)
+		harp_fault(r, HARP_FAULT_ANSWERED);
 	return err;
 }
 
@@ -451,6 +454,7 @@ void harp_try_serve(struct harp_replica *r)
 	if (!now_serving)
 		return;
 	trace_harp_view(r, view, r->s);
+	harp_fault(r, HARP_FAULT_SERVING);
 	harp_event(r, HARP_EVENT_SERVING, view, NULL);
 	harp_wake_all(r);
 }
@@ -493,6 +497,7 @@ void harp_primary_ack(struct harp_replica *r, u64 n, u64 view)
 		harp_event(r, HARP_EVENT_STARTED, view, NULL);
 	if (moved) {
 		trace_harp_commit(r, n);
+		harp_fault(r, HARP_FAULT_COMMITTED);
 		harp_commit_advance(r);
 	} else if (started) {
 		harp_try_serve(r);
@@ -616,6 +621,7 @@ void harp_discard_work(struct work_struct *work)
 		harp_feed_gives_up(r, upto);
 		harp_log_discard(r->log, upto);
 		trace_harp_discard(r, upto);
+		harp_fault(r, HARP_FAULT_DISCARDED);
 	}
 	mutex_unlock(harp_log_mutex(r->log));
 

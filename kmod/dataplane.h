@@ -7,6 +7,7 @@
 #define HARP_DATAPLANE_H
 
 #include <linux/workqueue.h>
+#include "fault.h"
 #include "harp.h"
 
 struct dentry;
@@ -76,6 +77,7 @@ struct harp_feed {
  * @higher_told: highest view reported by HARP_EVENT_HIGHER_VIEW
  * @n_sent: messages sent
  * @n_acks: ACKs taken
+ * @fault: fault points
  */
 struct harp_links {
 	struct harp_replica *r;
@@ -97,6 +99,7 @@ struct harp_links {
 	ktime_t given[HARP_PROMISE_RING];
 	u64 woken, release_seq, higher_told;
 	atomic64_t n_sent, n_acks;
+	struct harp_fault_point fault[HARP_FAULTS];
 };
 
 /* ------------------------------------------------------------------ replica.c */

@@ -218,8 +218,10 @@ int harp_feed(struct harp_replica *r, const struct harp_feed *feed, u64 match,
 	if (!err)
 		err = harp_feed_begin(r, feed, match, &reload);
 	mutex_unlock(harp_log_mutex(r->log));
-	if (!err)
+	if (!err) {
+		harp_fault(r, HARP_FAULT_FED);
 		harp_wake_all(r);
+	}
 out:
 	mutex_unlock(&r->links->mutex);
 	if (reload)

@@ -18,6 +18,7 @@
  *     > log->mutex > replica.lock (spin)
  *   apply and sync threads: rows.flush > node.lock > sb_writers(lower) > i_rwsem(lower)
  *   replica.lock and inode->i_lock are leaves.
+ *   harp_faults_lock (fault.c) is taken with none of these.
  *   Nothing waits for commit or apply while holding log->mutex.
  */
 #ifndef HARP_H

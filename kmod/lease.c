@@ -299,8 +299,10 @@ int harp_fence(struct harp_replica *r, u64 view, u8 by, u32 *left_ms)
 	spin_unlock(&r->lock);
 	mutex_unlock(harp_log_mutex(r->log));
 	trace_harp_fence(r, view, by, err);
-	if (!err)
+	if (!err) {
+		harp_fault(r, HARP_FAULT_FENCED);
 		harp_wake_all(r);
+	}
 	return err;
 }
 

@@ -299,6 +299,7 @@ static int harp_send_rec(struct harp_link *l, struct kvec *iov)
 	unsigned int n;
 	bool live;
 	u32 bytes;
+	int err;
 
 	lockdep_assert_held(&l->tx_mutex);
 	n = harp_tx_gather(l, iov + 2, l->next, &bytes);
@@ -329,7 +330,10 @@ static int harp_send_rec(struct harp_link *l, struct kvec *iov)
 	trace_harp_send(r, l->next - 1, n, bytes);
 	/* Before it leaves: an ACK must not overtake it. */
 	WRITE_ONCE(l->next, l->next + n);
-	return harp_link_send(l, iov, n + 2, sizeof(hdr) + sizeof(body) + bytes);
+	err = harp_link_send(l, iov, n + 2, sizeof(hdr) + sizeof(body) + bytes);
+	if (!err && n)
+		harp_fault(r, HARP_FAULT_SENT);
+	return err;
 }
 
 /* ----------------------------------------------------------------- sender thread */

@@ -356,6 +356,8 @@ static const char *harp_take_rec(struct harp_link *l, const struct harp_wire_rec
 	why = live ? harp_store(l, m, len, &seen) : NULL;
 	if (why)
 		return why;
+	if (len)
+		harp_fault(r, HARP_FAULT_STORED);
 	harp_link_is_up(l);
 
 	spin_lock(&r->lock);
@@ -374,6 +376,8 @@ static const char *harp_take_rec(struct harp_link *l, const struct harp_wire_rec
 	l->last_t = le64_to_cpu(m->t);
 	err = harp_send_ack(l, l->last_t, promise);
 	mutex_unlock(&l->tx_mutex);
+	if (!err && len)
+		harp_fault(r, HARP_FAULT_ACKED);
 	harp_commit_advance(r);
 	if (len)
 		harp_check_fill(r);

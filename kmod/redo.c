@@ -252,6 +252,7 @@ int harp_redo_prepare(struct harp_replica *r)
 	err = harp_apply_insist(r, harp_redo_prepare_step, &to, "redo", to);
 	if (err)
 		return err;
+	harp_fault(r, HARP_FAULT_REDO);
 	/* Committed, so no later view begins before it. */
 	spin_lock(&r->lock);
 	WRITE_ONCE(r->redo_ready, true);

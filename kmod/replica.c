@@ -343,6 +343,7 @@ static void harp_replica_debugfs(struct harp_replica *r)
 	snprintf(name, sizeof(name), "%s-%u", r->group, r->member);
 	r->links->dir = debugfs_create_dir(name, harp_debugfs);
 	debugfs_create_file("counters", 0400, r->links->dir, r, &harp_counters_fops);
+	harp_fault_debugfs(r, r->links->dir);
 }
 
 static struct harp_replica *harp_replica_make(const struct harp_replica_params *p,
@@ -542,6 +543,7 @@ int harp_replica_del(struct harp_replica *r, bool wipe)
 		return err;
 
 	debugfs_remove_recursive(r->links->dir);
+	harp_fault_end(r);
 	harp_links_close(r);
 	harp_leave(r);
 	/* What an umount may have parked would wait for threads that end now. */

@@ -11,6 +11,7 @@
  */
 #include <linux/kthread.h>
 #include <linux/sched/mm.h>
+#include "fault.h"
 #include "lower.h"
 #include "node.h"
 
@@ -169,6 +170,7 @@ int harp_sync_pass(struct harp_lower *lw)
 		return 0;
 	err = harp_sync_lower(lw, &what);
 	if (!err) {
+		harp_fault(r, HARP_FAULT_SYNCED);
 		what = "LB note";
 		err = harp_lb_write(lw, n);
 	}
@@ -178,6 +180,7 @@ int harp_sync_pass(struct harp_lower *lw)
 		harp_media_failure(r, err, what, n);
 		return err;
 	}
+	harp_fault(r, HARP_FAULT_LB_NOTED);
 	spin_lock(&r->lock);
 	WRITE_ONCE(r->lb, n);
 	spin_unlock(&r->lock);

@@ -154,6 +154,7 @@ static int harp_view_log(struct harp_replica *r, const struct harp_sec_view *v,
 		err = harp_log_cut(r->log, match);
 	if (err)
 		return err;
+	harp_fault(r, HARP_FAULT_CUT);
 	if (match < s)
 		return 0;
 	/* Every member writes the same bytes: no time but 0, no cost. */
@@ -162,6 +163,7 @@ static int harp_view_log(struct harp_replica *r, const struct harp_sec_view *v,
 		return err;
 	if (WARN_ON_ONCE(index != s + 1))
 		return -EIO;
+	harp_fault(r, HARP_FAULT_VIEW_RECORD);
 	harp_log_set_formed(r->log, view, true, s + 1);
 	return 0;
 }
@@ -346,8 +348,10 @@ int harp_view_start(struct harp_replica *r, const struct harp_sec_view *v, u32 l
 	mutex_unlock(harp_log_mutex(r->log));
 out_unlock:
 	mutex_unlock(&r->links->mutex);
-	if (!err)
+	if (!err) {
 		trace_harp_view(r, le64_to_cpu(v->view), le64_to_cpu(v->s));
+		harp_fault(r, HARP_FAULT_ENTERED);
+	}
 	if (reload)
 		harp_super_generation(r);
 	if (!err || reload)
