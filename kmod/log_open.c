@@ -306,8 +306,8 @@ void harp_log_wipe(struct harp_log *log)
 	static const u8 nothing[256];
 	u64 off;
 
-	/* Two headers, in whole steps. */
-	static_assert(HARP_REGION_RING_OFF % sizeof(nothing) == 0);
+	/* Two headers. */
+	static_assert(HARP_REGION_RING_OFF % sizeof(nothing) == 0, "in whole steps");
 	mutex_lock(&log->mutex);
 	for (off = 0; off < HARP_REGION_RING_OFF; off += sizeof(nothing))
 		harp_region_store(log->region->base + off, nothing, sizeof(nothing));
