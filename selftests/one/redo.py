@@ -47,6 +47,10 @@ def load_compare() -> Any:
 COMPARE = load_compare()
 
 
+class Discarded(Exception):
+    """Records went before they were gathered: both disks had them within that time."""
+
+
 class History:
     """Records as one replica has made them, by index; its log forgets them."""
 
@@ -60,7 +64,13 @@ class History:
         return self.base + len(self.records) - 1
 
     def gather(self) -> None:
-        self.records += self.harp.log(self.group, self.slot, self.top + 1)
+        top = self.harp.get(self.group, self.slot)["top"]
+        for record in self.harp.log(self.group, self.slot, self.top + 1):
+            if harpnl.record_header(record)["index"] != self.top + 1:
+                raise Discarded
+            self.records.append(record)
+        if self.top < top:
+            raise Discarded
 
     def after(self, index: int) -> list[bytes]:
         assert index + 1 >= self.base, (index, self.base)

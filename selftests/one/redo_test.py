@@ -31,7 +31,7 @@ from typing import Iterator
 from crashlog import CrashImage, RecordedDisk, Write, flush_states, state_between
 from one import Ktap, Rig, disks, freeze, libc, walk
 from random_test import Generator, opens_fifo
-from redo import LINKED, History, Model, Redone, Way
+from redo import LINKED, Discarded, History, Model, Redone, Way
 from redo_cases import CASES
 from subject import EXCHANGE, Op, Subject
 
@@ -40,6 +40,7 @@ BEFORE, OPS = 8, (4, 32)            # operations before the states begin, and of
 BETWEEN = 0.25                      # states between flushes, for each flush
 RESTS = 0.2                         # of the states: an LB pass during redo
 AGAIN = 0.12                        # of the states: a crash during redo, too
+TRIES = 5                           # of a sequence that both disks have too soon
 WAYS = [LINKED] * 4 + [Way(0.0), Way(0.6), Way(1.0), Way(0.0, True), Way(0.6, True),
                        Way(1.0, True)]
 READS = ("stat", "read", "list", "listxattr", "keep_read", "keep_stat")
@@ -157,6 +158,7 @@ class Tally:
     fed: int = 0
     primaries: int = 0
     again: int = 0
+    discarded: int = 0
     records: int = 0
     seen: dict[str, int] = field(default_factory=dict)
 
@@ -170,7 +172,8 @@ class Tally:
     def __str__(self) -> str:
         seen = ", ".join(f"{name} {count}" for name, count in self.seen.items())
         return (f"{self.sequences} sequences, {self.records} records, {self.states} states, "
-                f"{self.fed} fed before, {self.primaries} primaries, {self.again} crashes during redo; {seen}")
+                f"{self.fed} fed before, {self.primaries} primaries, {self.again} crashes during redo, "
+                f"{self.discarded} begun anew; {seen}")
 
 
 class Bench:
@@ -208,11 +211,35 @@ class Bench:
             else:
                 os.unlink(entry.path)
 
-    def sequence(self, title: str, seed: int, ops: Iterator[Op] | None, only: int | None) -> None:
+    def sequence(self, title: str, seed: int, ops: list[Op] | None, only: int | None) -> None:
         """One sequence, and all states of it, or one."""
+        for left in reversed(range(TRIES)):
+            try:
+                self.once(title, seed, iter(ops) if ops else None, only)
+                return
+            except Discarded:
+                self.tally.discarded += 1
+                if not left:
+                    raise
+                self.settle()
+                self.image.advance(self.disk.read())
+
+    def once(self, title: str, seed: int, ops: Iterator[Op] | None, only: int | None) -> None:
         self.empty()
-        writer, done = Writer(self.rig), []
-        for op in ops or random_ops(seed, writer):
+        with contextlib.closing(Writer(self.rig)) as writer:
+            done = self.write(writer, ops or random_ops(seed, writer))
+            writes, model = self.disk.read(), Model(self.rig.b.lower)
+            said = self.explore(writes, model, writer.history, seed, only)
+        self.image.advance(writes)
+        self.tally.sequences += 1
+        self.tally.records += len(writer.history.records)
+        if said:
+            raise AssertionError(f"{title}: {said}\nafter:\n" + "\n".join(done))
+
+    def write(self, writer: Writer, ops: Iterator[Op]) -> list[str]:
+        """What was done."""
+        done = []
+        for op in ops:
             if op[0] == SETTLED:
                 writer.history.gather()
                 self.settle()
@@ -224,14 +251,7 @@ class Bench:
             done.append(f"{op!r:.100}")
         writer.history.gather()
         self.settle()
-        writes, model = self.disk.read(), Model(self.rig.b.lower)
-        said = self.explore(writes, model, writer.history, seed, only)
-        writer.close()
-        self.image.advance(writes)
-        self.tally.sequences += 1
-        self.tally.records += len(writer.history.records)
-        if said:
-            raise AssertionError(f"{title}: {said}\nafter:\n" + "\n".join(done))
+        return done
 
     def explore(self, writes: list[Write], model: Model, history: History, seed: int,
                 only: int | None) -> str:
@@ -287,7 +307,7 @@ def sequences(bench: Bench, args: argparse.Namespace) -> str:
 
 def case(bench: Bench, title: str, ops: list[Op], only: int | None) -> str:
     bench.tally = Tally()
-    bench.sequence(title, 0, iter(ops), only)
+    bench.sequence(title, 0, ops, only)
     return str(bench.tally)
 
 

@@ -267,8 +267,15 @@ class Harp:
         state = self.get(group, member)
         index, top = max(index, state["base"]), state["top"]
         while index <= top and index < end:
-            data = self.call("log-read", group=group, member=member, index=index,
-                             count=min(end - index, 0xffffffff))[0]["records"]
+            try:
+                data = self.call("log-read", group=group, member=member, index=index,
+                                 count=min(end - index, 0xffffffff))[0]["records"]
+            except HarpError as error:
+                base = self.get(group, member)["base"]
+                if error.errno != errno.ERANGE or base <= index:
+                    raise
+                index = base        # discarded meanwhile
+                continue
             while data:
                 length = struct.unpack_from("<I", data, 8)[0]
                 yield data[:length]
