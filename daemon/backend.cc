@@ -2,6 +2,7 @@
 #include "backend.hh"
 
 #include "cluster/witness.hh"
+#include "knl/host.hh"
 #include "knl/kernel.hh"
 #include "linux/harp_netlink.h"
 #include "net/tcp.hh"
@@ -124,6 +125,23 @@ service::config service_config(const backend_request &r) {
     return c;
 }
 
+/* A log in memory that a reset is to leave alone. */
+void keep_memory(const backend_request &r) {
+    const auto &region = r.group->members[r.self.value()].region;
+    if (!r.keep_memory || region.what == config::region_config::kind::mem) {
+        return;
+    }
+    auto kept = knl::keep_memory();
+    if (!kept) {
+        log_warning("{}: the firmware is asked to clear memory after a crash, and that cannot be "
+                    "changed: {}",
+                    r.group->name, kept.error().text);
+    } else if (*kept) {
+        log_info("{}: the firmware was asked to clear memory after a crash; that is taken back",
+                 r.group->name);
+    }
+}
+
 /* The service first: the replica is mounted by it and must go before it does. */
 struct data_parts {
     std::unique_ptr<service::service> svc;
@@ -131,6 +149,7 @@ struct data_parts {
 };
 
 result<backend> make_data(const backend_request &r) {
+    keep_memory(r);
     auto parts = std::make_shared<data_parts>();
     service::hooks hooks;
     hooks.progress = r.progress;

@@ -46,6 +46,7 @@ struct backend_request {
     vsr::disk_state disk;
     std::string state_dir; /* the group's own */
     std::string run_dir;
+    bool keep_memory = true; /* harp.toml */
     knl::replica::hooks hooks;
     std::function<void(vsr::log_source, std::function<void(result<unique_fd>)>)> fetch;
     std::function<void(const service::step_report &)> progress;

@@ -123,6 +123,7 @@ result<void> group_member::begin() {
     r.disk = disk_;
     r.state_dir = env_.state_dir + "/" + group_.name;
     r.run_dir = env_.run_dir;
+    r.keep_memory = env_.keep_memory;
     r.hooks.event = [this](const kernel_event &e) { on_kernel(e); };
     r.hooks.log_high = [this](unsigned percent) {
         log_warning("{}: the log is {} % full", group_.name, percent);

@@ -33,6 +33,7 @@ struct member_env {
     std::string state_dir;
     std::string run_dir;
     backend_fn make_backend;
+    bool keep_memory = true; /* harp.toml */
     std::function<void()> status_changed;
 };
 

@@ -171,6 +171,7 @@ result<void> node::start_group(const std::string &name) {
     env.state_dir = paths_.state_dir;
     env.run_dir = paths_.run_dir;
     env.make_backend = make_backend_;
+    env.keep_memory = config_.keep_memory;
     env.status_changed = [this] {
         if (changed_) {
             changed_();

@@ -39,6 +39,7 @@ result<node_config> read_node(const document &doc, const std::string &hostname) 
             r.integer_or("record_port", default_record_port, 1, 65535));
     c.log_level = r.choice("log_level", {"info", "error", "warning", "debug"}, false);
     c.panic_timeout = static_cast<int>(r.integer_or("panic_timeout", 10, 0, 600));
+    c.keep_memory = r.boolean_or("keep_memory", true);
     r.finish();
     if (!out.empty()) {
         return out.to_failure();

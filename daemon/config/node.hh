@@ -19,6 +19,7 @@ struct node_config {
     uint16_t record_port = default_record_port;
     std::string log_level = "info"; /* error, warning, info, debug */
     int panic_timeout = 10;         /* s: set as kernel.panic where that is 0; 0 leaves it alone */
+    bool keep_memory = true;        /* firmware is told not to clear it after a crash */
 };
 
 result<node_config> read_node(const document &doc, const std::string &hostname);

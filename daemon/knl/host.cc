@@ -10,7 +10,9 @@
 #include <fcntl.h>
 #include <filesystem>
 #include <fmt/format.h>
+#include <linux/fs.h>
 #include <optional>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 namespace harp::knl {
@@ -81,19 +83,57 @@ std::string memory_kept(const region_config &region, const host_paths &at) {
     return bytes ? std::string() : bytes.error().text;
 }
 
+std::string variables(const host_paths &at) {
+    return at.sys + "/firmware/efi/efivars";
+}
+
+/* The variable, if it asks for memory to be cleared. */
+std::optional<std::string> asked_to_clear(const host_paths &at) {
+    auto value = read_file(variables(at) + "/" + clear_request, 64);
+    if (!value || value->size() <= attribute_bytes || ((*value)[attribute_bytes] & 1) == 0) {
+        return std::nullopt;
+    }
+    return *value;
+}
+
+/* efivarfs makes immutable what a machine may not boot without; a write needs it off. */
+class mutable_file {
+public:
+    explicit mutable_file(const std::string &path) : fd_(open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
+        if (fd_ && ioctl(fd_.get(), FS_IOC_GETFLAGS, &flags_) == 0 &&
+            (flags_ & FS_IMMUTABLE_FL) != 0) {
+            set(flags_ & ~FS_IMMUTABLE_FL);
+        } else {
+            flags_ = 0;
+        }
+    }
+    ~mutable_file() {
+        if (flags_ != 0) {
+            set(flags_);
+        }
+    }
+    mutable_file(const mutable_file &) = delete;
+    mutable_file &operator=(const mutable_file &) = delete;
+
+private:
+    /* Where that fails the write does, too, and says so. */
+    void set(int flags) { (void)ioctl(fd_.get(), FS_IOC_SETFLAGS, &flags); }
+
+    unique_fd fd_;
+    int flags_ = 0;
+};
+
 std::string firmware(const host_paths &at) {
     std::error_code ec;
-    const std::string efi = at.sys + "/firmware/efi";
-    if (!std::filesystem::exists(efi, ec)) {
+    if (!std::filesystem::exists(at.sys + "/firmware/efi", ec)) {
         return {};
     }
-    const std::string vars = efi + "/efivars";
+    const std::string vars = variables(at);
     if (std::filesystem::is_empty(vars, ec) || ec) {
         return "whether the firmware clears memory at a reset cannot be told: mount efivarfs on "
                "/sys/firmware/efi/efivars";
     }
-    auto value = read_file(vars + "/" + clear_request, 64);
-    if (!value || value->size() <= attribute_bytes || ((*value)[attribute_bytes] & 1) == 0) {
+    if (!asked_to_clear(at)) {
         return {};
     }
     return "the firmware is asked to clear memory after a crash (MemoryOverwriteRequestControl): "
@@ -136,6 +176,26 @@ result<bool> set_panic_timeout(int seconds, const host_paths &at) {
     unique_fd fd(open(path.c_str(), O_WRONLY | O_CLOEXEC));
     if (!fd || write(fd.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size())) {
         return fail_errno(path);
+    }
+    return true;
+}
+
+result<bool> keep_memory(const host_paths &at) {
+    auto value = asked_to_clear(at);
+    if (!value) {
+        return false;
+    }
+    const std::string path = variables(at) + "/" + clear_request;
+    (*value)[attribute_bytes] = static_cast<char>((*value)[attribute_bytes] & ~1);
+    mutable_file unlocked(path);
+    /* The whole of it at once, as efivarfs wants it. */
+    unique_fd fd(open(path.c_str(), O_WRONLY | O_CLOEXEC));
+    if (!fd ||
+        write(fd.get(), value->data(), value->size()) != static_cast<ssize_t>(value->size())) {
+        return fail_errno(path);
+    }
+    if (asked_to_clear(at)) {
+        return fail(EPERM, path + ": the firmware does not let it be changed");
     }
     return true;
 }

@@ -34,4 +34,11 @@ std::vector<std::string> host_warnings(const config::region_config &region, bool
  */
 result<bool> set_panic_timeout(int seconds, const host_paths &at = {});
 
+/*
+ * Kernel-notes 1: Linux asks UEFI firmware at each boot to clear all memory at the next
+ * reset that is not clean. Takes that back, and reads it back. false: nobody asked.
+ * Fails where it stands all the same: the firmware may have it locked.
+ */
+result<bool> keep_memory(const host_paths &at = {});
+
 } // namespace harp::knl

@@ -99,6 +99,7 @@ TEST(documents, the_installed_examples_parse) {
     EXPECT_EQ(c->control_port, plain.control_port) << "what is commented out is the default";
     EXPECT_EQ(c->record_port, plain.record_port);
     EXPECT_EQ(c->panic_timeout, plain.panic_timeout);
+    EXPECT_EQ(c->keep_memory, plain.keep_memory);
     EXPECT_EQ(c->log_level, plain.log_level);
 }
 

@@ -257,6 +257,10 @@ TEST(config, the_node_file_has_defaults_and_is_strict) {
     EXPECT_FALSE(node("listen = [\"nowhere\"]").ok());
     EXPECT_FALSE(node("colour = 1").ok());
     EXPECT_EQ(node("log_level = \"debug\"").value_or({}).log_level, "debug");
+    EXPECT_TRUE(n->keep_memory);
+    EXPECT_FALSE(node("keep_memory = false").value_or({}).keep_memory);
+    EXPECT_NE(node("keep_memory = 1").error().text.find("harp.toml:1: keep_memory: "),
+              std::string::npos);
 }
 
 TEST(config, a_missing_node_file_is_a_node_with_defaults) {

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Warnings about a machine, from a /proc and a /sys made up. */
 #include "knl/host.hh"
+#include "util/fd.hh"
 #include "util/text.hh"
 
 #include <csignal>
+#include <fcntl.h>
 #include <filesystem>
 #include <fstream>
 #include <gtest/gtest.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -40,6 +44,23 @@ protected:
         put("sys/firmware/efi/efivars/"
             "MemoryOverwriteRequestControl-e20939be-32d4-41be-a150-897f85d49829",
             std::string("\x07\0\0\0", 4) + value);
+    }
+    std::string variable_path() const {
+        return dir_ + "/sys/firmware/efi/efivars/"
+                      "MemoryOverwriteRequestControl-e20939be-32d4-41be-a150-897f85d49829";
+    }
+    /* While no file can be written; the limit stops root, too. */
+    template <typename Do>
+    auto written_nothing(Do &&what) {
+        auto was = signal(SIGXFSZ, SIG_IGN);
+        rlimit limit{};
+        EXPECT_EQ(getrlimit(RLIMIT_FSIZE, &limit), 0);
+        const rlimit none{0, limit.rlim_max};
+        EXPECT_EQ(setrlimit(RLIMIT_FSIZE, &none), 0);
+        auto said = what();
+        EXPECT_EQ(setrlimit(RLIMIT_FSIZE, &limit), 0);
+        signal(SIGXFSZ, was);
+        return said;
     }
     /* Exactly one, which says this. */
     void warns(const std::vector<std::string> &found, const std::string &words) {
@@ -99,17 +120,10 @@ TEST_F(machine, a_panic_that_nobody_set_an_end_to_is_given_one) {
     EXPECT_TRUE(of().empty());
 }
 
-/* As where /proc/sys is read-only; the limit stops root, too. */
+/* As where /proc/sys is read-only. */
 TEST_F(machine, a_panic_that_cannot_be_given_an_end_is_not_said_to_have_one) {
     put("proc/sys/kernel/panic", "0\n");
-    auto was = signal(SIGXFSZ, SIG_IGN);
-    rlimit limit{};
-    ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &limit), 0);
-    const rlimit none{0, limit.rlim_max};
-    ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &none), 0);
-    auto set = set_panic_timeout(20, at_);
-    ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &limit), 0);
-    signal(SIGXFSZ, was);
+    auto set = written_nothing([&] { return set_panic_timeout(20, at_); });
     ASSERT_FALSE(set.ok());
     EXPECT_NE(set.error().text.find("sys/kernel/panic"), std::string::npos) << set.error().text;
     EXPECT_EQ(of().size(), 1U);
@@ -126,6 +140,42 @@ TEST_F(machine, firmware_that_clears_memory_is_named) {
     warns(of(), "MemoryOverwriteRequestControl");
     EXPECT_TRUE(of("mem:8M").empty()) << "plain memory is lost in any case";
     variable(0x11);
+    warns(of(), "MemoryOverwriteRequestControl");
+}
+
+TEST_F(machine, firmware_is_asked_to_keep_memory) {
+    EXPECT_FALSE(keep_memory(at_).value_or(true)) << "no EFI";
+    put("sys/firmware/efi/efivars/BootOrder-8be4df61-93ca-11d2-aa0d-00e098032b8c", "x");
+    EXPECT_FALSE(keep_memory(at_).value_or(true)) << "no such variable";
+    variable(0x10);
+    EXPECT_FALSE(keep_memory(at_).value_or(true)) << "nobody has asked";
+    variable(0x11);
+    EXPECT_TRUE(keep_memory(at_).value_or(false));
+    EXPECT_EQ(read_file(variable_path()).value_or(""), std::string("\x07\0\0\0\x10", 5));
+    EXPECT_TRUE(of().empty());
+}
+
+/* As efivarfs has it. */
+TEST_F(machine, a_variable_that_is_immutable_is_changed_and_stays_so) {
+    variable(1);
+    unique_fd fd(open(variable_path().c_str(), O_RDONLY | O_CLOEXEC));
+    int flags = 0;
+    ASSERT_EQ(ioctl(fd.get(), FS_IOC_GETFLAGS, &flags), 0);
+    int immutable = flags | FS_IMMUTABLE_FL;
+    if (ioctl(fd.get(), FS_IOC_SETFLAGS, &immutable) != 0) {
+        GTEST_SKIP() << "no immutable files in " << dir_ << " for this user";
+    }
+    EXPECT_TRUE(keep_memory(at_).value_or(false));
+    int now = 0;
+    EXPECT_EQ(ioctl(fd.get(), FS_IOC_GETFLAGS, &now), 0);
+    EXPECT_EQ(ioctl(fd.get(), FS_IOC_SETFLAGS, &flags), 0);
+    EXPECT_NE(now & FS_IMMUTABLE_FL, 0);
+    EXPECT_TRUE(of().empty());
+}
+
+TEST_F(machine, firmware_that_cannot_be_asked_is_said_to_clear) {
+    variable(1);
+    EXPECT_FALSE(written_nothing([&] { return keep_memory(at_).ok(); }));
     warns(of(), "MemoryOverwriteRequestControl");
 }
 
