@@ -4,6 +4,7 @@
 #include "cluster/records.hh"
 #include "knl/host.hh"
 #include "net/tcp.hh"
+#include "util/fault.hh"
 #include "util/log.hh"
 #include "util/text.hh"
 #include "vsr/wire.hh"
@@ -41,6 +42,33 @@ timings timings_of(const config::group_config &g) {
     t.retry = std::min<duration_t>(scaled(t.retry), 200ms);
     t.status_interval = std::min<duration_t>(scaled(t.status_interval), 500ms);
     return t;
+}
+
+/* In the order of kernel_command_body. */
+constexpr fault fault_of(const kernel_command &c) {
+    static_assert(std::variant_size_v<kernel_command_body> == 6);
+    static_assert(std::is_same_v<std::variant_alternative_t<5, kernel_command_body>, cmd_leave>);
+    return fault(static_cast<size_t>(fault::asking_attach) + c.body.index());
+}
+
+/* Of those messages that change something. */
+std::optional<fault> fault_of(const message_body &m) {
+    if (std::holds_alternative<propose>(m)) {
+        return fault::sending_propose;
+    }
+    if (std::holds_alternative<agree>(m)) {
+        return fault::sending_agree;
+    }
+    if (std::holds_alternative<start>(m)) {
+        return fault::sending_start;
+    }
+    if (std::holds_alternative<started>(m)) {
+        return fault::sending_started;
+    }
+    if (std::holds_alternative<request>(m)) {
+        return fault::sending_request;
+    }
+    return std::nullopt;
 }
 
 } // namespace
@@ -258,11 +286,16 @@ void group_member::ask_replica(output &out) {
             adopting_.reset(); /* fenced meanwhile: that view is not to be */
             catch_up_->stop();
         }
-        backend_.replica->execute(std::move(k));
+        execute(std::move(k));
     }
     if (out.link && !*out.link) {
         set_link(std::nullopt);
     }
+}
+
+void group_member::execute(kernel_command command) {
+    fault_point(fault_of(command));
+    backend_.replica->execute(std::move(command));
 }
 
 /* V6. What a data member's log lacks is fetched first, so that its header names whole logs only. */
@@ -275,7 +308,7 @@ void group_member::adopt(kernel_command command) {
     }
     if (!group_.members[self_.value()].is_data() ||
         std::min(cmd.match.index, own_.log.top) >= r.s) {
-        backend_.replica->execute(std::move(command));
+        execute(std::move(command));
         return;
     }
     if (adopting_ && std::get<cmd_adopt>(adopting_->body).what.record == r) {
@@ -297,7 +330,8 @@ void group_member::adopt(kernel_command command) {
         }
         auto &whole = std::get<cmd_adopt>(ready.body);
         whole.match = {whole.what.record.s, whole.what.record.view_of_s};
-        backend_.replica->execute(std::move(ready));
+        fault_point(fault::filled);
+        execute(std::move(ready));
     });
 }
 
@@ -357,6 +391,9 @@ std::vector<cluster::route> group_member::routes(slot_t peer) const {
 }
 
 void group_member::send(const outgoing &out) {
+    if (const auto at = fault_of(out.msg.body)) {
+        fault_point(*at);
+    }
     auto bytes = encode(out.msg);
     auto to = endpoints(out.to, group_.members[out.to.value()].control_port);
     auto from = endpoints(self_, 0);
@@ -686,11 +723,13 @@ void group_member::serve(view_t view) {
     }
     log_event("serving", group_.name, {{"view", fmt::to_string(view.value())}});
     service_ = service_phase::starting;
+    fault_point(fault::service_starting);
     backend_.service->start(
             clients_.clients(), [this, alive = alive_, view](const result<void> &r) {
                 if (!*alive || service_ != service_phase::starting) {
                     return;
                 }
+                fault_point(fault::service_started);
                 if (!r) {
                     service_trouble_ = r.error().text;
                     log_error("{}: the service does not start: {}", group_.name, r.error().text);
@@ -719,10 +758,12 @@ void group_member::give_up(const std::string &reason, std::function<void()> then
     log_event("giving-up", group_.name, {{"why", reason}});
     service_ = service_phase::stopping;
     bool handing_over = then != nullptr;
+    fault_point(fault::service_stopping);
     backend_.service->stop(handing_over, [this, alive = alive_, then](const result<void> &r) {
         if (!*alive) {
             return;
         }
+        fault_point(fault::service_stopped);
         if (!r) {
             service_trouble_ = r.error().text;
             log_error("{}: the service does not stop: {}", group_.name, r.error().text);

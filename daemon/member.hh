@@ -93,6 +93,7 @@ private:
     result<void> start_result() const;
     void carry_out();
     void ask_replica(vsr::output &out);
+    void execute(vsr::kernel_command command);
     void adopt(vsr::kernel_command command);
     void make_catch_up();
     void send(const vsr::outgoing &out);

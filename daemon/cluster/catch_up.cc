@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 #include "cluster/catch_up.hh"
 
+#include "util/fault.hh"
 #include "util/log.hh"
 
 #include <algorithm>
@@ -159,6 +160,7 @@ void catch_up::feed(const knl::feed_args &args, unique_fd end) {
     trouble_.clear();
     top_ = polled_ = index_t();
     fetches_failed_ = 0;
+    fault_point(fault::feeding);
     if (auto *f = std::get_if<following>(&purpose_); f != nullptr && !f->after) {
         f->after = args.match;
     }

@@ -2,6 +2,7 @@
 #include "cluster/state_file.hh"
 
 #include "codec.h"
+#include "util/fault.hh"
 #include "util/fd.hh"
 #include "util/json.hh"
 #include "util/text.hh"
@@ -238,6 +239,7 @@ result<void> state_file::store(const disk_state &state) {
         if (auto r = write_copy(copy, text); !r) {
             return r;
         }
+        fault_point(copy + 1 < copies ? fault::half_stored : fault::stored);
     }
     seq_++;
     return fresh ? fsync_dir(dir_) : result<void>();

@@ -4,6 +4,7 @@
 #include "cluster/channel.hh"
 #include "cluster/records.hh"
 #include "codec.h"
+#include "util/fault.hh"
 #include "util/log.hh"
 #include "util/text.hh"
 
@@ -462,6 +463,7 @@ void witness::store_batch(const std::shared_ptr<link> &l, const batch &b) {
     /* The wm, too, before the lock: no promise is to wait for this disk. */
     auto r = log_->append(raw + b.begin, b.end - b.begin,
                           b.counts ? witness_log::raise_wm::yes : witness_log::raise_wm::no);
+    fault_point(fault::log_stored);
     std::optional<link_ack> ack;
     {
         std::lock_guard lock(object_mutex_);
@@ -642,7 +644,11 @@ void witness::sync_main() {
     while (!stop_) {
         sync_wake_.wait_for(lock, sync_interval);
         /* Told also when nothing is new: the view may have ended since (finding 18). */
-        auto upto = log_->dirty() ? log_->sync() : result<index_t>(log_->fsynced());
+        const bool dirty = log_->dirty();
+        auto upto = dirty ? log_->sync() : result<index_t>(log_->fsynced());
+        if (dirty) {
+            fault_point(fault::log_synced);
+        }
         std::lock_guard object_lock(object_mutex_);
         if (upto) {
             object_.set_lb(log_->fsynced()); /* a cut may have come between */

@@ -9,6 +9,7 @@ import random
 import time
 from collections.abc import Callable
 
+import points
 from harness import Group, Lab, wait_for
 
 MEMBERS = "abw"
@@ -21,7 +22,8 @@ def others(node: str) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class Fault:
-    """One kind of trouble, at a node or between two."""
+    """One kind of trouble, at a node or between two; of a fault point, @peer is its
+    name."""
     kind: str
     node: str
     peer: str = ""
@@ -83,6 +85,10 @@ def _harpd(signal: str) -> Callable[[Lab, Fault], None]:
     return strike
 
 
+def _point(lab: Lab, fault: Fault) -> points.Armed:
+    return points.Armed(lab, fault.node, fault.peer)
+
+
 def _verb(verb: str) -> Callable[[Lab, Fault], None]:
     def strike(lab: Lab, fault: Fault) -> None:
         lab.call(verb, fault.node)
@@ -105,15 +111,20 @@ KINDS = {
                  pair=True),
     "kill": Kind("{node}'s harpd is killed", _harpd("KILL"), asks=True),
     "freeze": Kind("{node}'s harpd is frozen", _harpd("STOP"), asks=True),
+    # It may do so much later, or never; a kernel that has just booted has none armed.
+    "point": Kind("{node}'s kernel panics where {peer} is reached", _point,
+                  stops=True, boots=True, asks=True),
 }
 
 
 def every() -> list[Fault]:
     """Each kind at each place."""
-    return [Fault(name, node, peer) for name, kind in KINDS.items()
-            for node in MEMBERS
-            for peer in (others(node) if kind.pair else ("",))
-            if name not in ("cut", "flap") or node < peer]
+    places = [Fault(name, node, peer) for name, kind in KINDS.items() if name != "point"
+              for node in MEMBERS
+              for peer in (others(node) if kind.pair else ("",))
+              if name not in ("cut", "flap") or node < peer]
+    return places + [Fault("point", node, name) for node in points.SLOTS
+                     for name in points.KERNEL]
 
 
 def possible_after(first: Fault, second: Fault) -> bool:
@@ -148,10 +159,13 @@ class Trouble:
         self.group = group
         self.lab = group.lab
         self.faults: list[Fault] = []
+        self.armed: list[points.Armed] = []
 
     def strike(self, fault: Fault) -> None:
         self.faults.append(fault)
-        KINDS[fault.kind].strike(self.lab, fault)
+        struck = KINDS[fault.kind].strike(self.lab, fault)
+        if isinstance(struck, points.Armed):
+            self.armed.append(struck)
 
     def mend(self) -> None:
         """The networks carry again, and every machine runs."""
@@ -161,10 +175,13 @@ class Trouble:
                 self.lab.call("resume", fault.node)
             if fault.kind == "power":
                 self.lab.call("power-on", fault.node)
+        survivors = [armed.node for armed in self.armed if armed.disarm()]
         for fault in self.faults:
-            if KINDS[fault.kind].boots:
+            if KINDS[fault.kind].boots and not (fault.kind == "point" and
+                                                fault.node in survivors):
                 self.boots_again(fault.node)
         self.faults.clear()
+        self.armed.clear()
 
     def boots_again(self, node: str) -> None:
         wait_for(f"{node} to boot again", lambda: self.lab.ok(node, "true"), 120, 1)

@@ -57,9 +57,11 @@ class Scenario:
 
     def __init__(self, kind: Kind, settings: Settings | None = None,
                  first: Callable[[Group], None] | None = None,
-                 limit_ms: int = OUTAGE_LIMIT_MS) -> None:
+                 limit_ms: int = OUTAGE_LIMIT_MS,
+                 load_seconds: int = LOAD_SECONDS) -> None:
         self.kind = kind
         self.limit_ms = limit_ms
+        self.load_seconds = load_seconds
         self.lab = kind.machines.lab
         self.settings = settings
         self.first = first      # before a group is made
@@ -85,7 +87,7 @@ class Scenario:
         if not left:
             self.group.mount()
         progress("the group serves")
-        self.client = self.load(LOAD_SECONDS, Client.RECORD)
+        self.client = self.load(self.load_seconds, Client.RECORD)
         self.client.wait_operations(WARM_UP)
         # Records as large as the server takes are among those that a witness is
         # given that is to stand in.
