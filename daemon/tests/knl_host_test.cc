@@ -185,6 +185,11 @@ TEST_F(machine, a_virtual_one_is_told_apart) {
     put("proc/cpuinfo",
         "processor\t: 0\nmodel name\t: a hypervisor \nflags\t\t: fpu xhypervisor\n");
     EXPECT_TRUE(of().empty());
+}
+
+TEST_F(machine, a_virtual_one_may_be_paused_where_each_answer_is_confirmed) {
+    put("proc/cpuinfo", "processor\t: 0\nflags\t\t: fpu hypervisor\n");
+    EXPECT_EQ(of().size(), 1U);
     confirms_ = true;
     EXPECT_TRUE(of().empty());
 }
