@@ -59,10 +59,12 @@ POINTS = [
     *_harpd("switchover", "b", *VOTE, "sending-agree", "asking-serve",
             "service-starting", "service-started"),
     *_harpd("return", "a", *VOTE, "sending-propose", "sending-start"),
-    *_harpd("return", "b", "asking-attach", "asking-leave", "feeding", "filled",
+    *_harpd("return", "b", "asking-leave", "feeding", "filled",
             "sending-request", *VOTE, "sending-agree", "sending-started"),
     *_harpd("return", "w", *VOTE, "sending-agree", "sending-started", "log-stored",
             "log-synced"),
+    # A harpd that starts anew finds its kernel's replica, and asks for none.
+    *_harpd("boot", "b", "asking-attach"),
 ]
 
 
@@ -111,13 +113,17 @@ def arm_next_replica(node: str, name: str) -> str:
             "> /dev/null 2>&1 < /dev/null & }")
 
 
+def let_next_harpd_die(lab: Lab, node: str) -> None:
+    """Its points work until the machine boots again."""
+    lab.put(node, DROP_IN, f"[Service]\nEnvironment=HARP_FAULT_DIR={HARPD_DIR}\n")
+    lab.run(node, f"mkdir -p {HARPD_DIR} && systemctl daemon-reload")
+
+
 def let_harpd_die(group: Group) -> None:
-    """Its points work on the group's machines until they boot again. Before the
-    group is made: harpd is started anew."""
+    """Before the group is made: harpd is started anew."""
     for node in "abw":
-        group.lab.put(node, DROP_IN, f"[Service]\nEnvironment=HARP_FAULT_DIR={HARPD_DIR}\n")
-        group.lab.run(node, f"mkdir -p {HARPD_DIR} && systemctl daemon-reload && "
-                      "systemctl restart harpd")
+        let_next_harpd_die(group.lab, node)
+        group.lab.run(node, "systemctl restart harpd")
 
 
 def arm_harpd(lab: Lab, point: Point) -> None:
