@@ -463,7 +463,9 @@ void witness::store_batch(const std::shared_ptr<link> &l, const batch &b) {
     /* The wm, too, before the lock: no promise is to wait for this disk. */
     auto r = log_->append(raw + b.begin, b.end - b.begin,
                           b.counts ? witness_log::raise_wm::yes : witness_log::raise_wm::no);
-    fault_point(fault::log_stored);
+    if (r) {
+        fault_point(fault::log_stored);
+    }
     std::optional<link_ack> ack;
     {
         std::lock_guard lock(object_mutex_);
@@ -646,7 +648,7 @@ void witness::sync_main() {
         /* Told also when nothing is new: the view may have ended since (finding 18). */
         const bool dirty = log_->dirty();
         auto upto = dirty ? log_->sync() : result<index_t>(log_->fsynced());
-        if (dirty) {
+        if (dirty && upto) {
             fault_point(fault::log_synced);
         }
         std::lock_guard object_lock(object_mutex_);

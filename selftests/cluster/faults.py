@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 
 import points
-from harness import Group, Lab, wait_for
+from harness import Group, Lab
 
 MEMBERS = "abw"
 FLAPS = 5
@@ -184,7 +184,7 @@ class Trouble:
         self.armed.clear()
 
     def boots_again(self, node: str) -> None:
-        wait_for(f"{node} to boot again", lambda: self.lab.ok(node, "true"), 120, 1)
+        self.lab.wait_booted(node)
         self.group.begin_harpd(node)
 
 

@@ -184,6 +184,10 @@ class Lab:
             said += [f"{node}: {line}" for line in text.splitlines()]
         return "\n".join(said)
 
+    def wait_booted(self, node: str) -> None:
+        """A machine that failed answers again."""
+        wait_for(f"{node} to boot again", lambda: self.ok(node, "true"), 120, 1)
+
     def check_console(self, node: str) -> None:
         """Of every boot since the lab is up, what ended in a panic included."""
         said = self.call("console", node).stdout
@@ -280,7 +284,7 @@ class Group:
         lab = self.lab
         if not lab.ok(node, f"mountpoint -q {STATE_DIR} && "
                       "systemctl start harpd", 90):
-            wait_for(f"{node} to be up", lambda: lab.ok(node, "true"), 120, 1)
+            lab.wait_booted(node)
             self.begin_harpd(node)
 
     def check_deleted(self, node: str) -> None:

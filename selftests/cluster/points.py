@@ -73,7 +73,7 @@ class Armed:
 
     def __init__(self, lab: Lab, node: str, name: str) -> None:
         self.lab, self.node, self.name = lab, node, name
-        self.file = f"/sys/kernel/debug/harp/{GROUP}-{SLOTS[node]}/fault"
+        self.file = kernel_file(node)
         self.before = self.panics()
         self.boot = lab.run(node, f"{mount_debugfs()}; {BOOT_ID} && {self.write('panic')}")
 
@@ -94,6 +94,10 @@ class Armed:
         return done.returncode == 0 and done.stdout == self.boot
 
 
+def kernel_file(node: str) -> str:
+    return f"/sys/kernel/debug/harp/{GROUP}-{SLOTS[node]}/fault"
+
+
 def mount_debugfs() -> str:
     return "mountpoint -q /sys/kernel/debug || mount -t debugfs none /sys/kernel/debug"
 
@@ -108,9 +112,8 @@ def panics_at(lab: Lab, node: str, name: str) -> int:
 def arm_next_replica(node: str, name: str) -> str:
     """A command that arms a point as soon as a kernel that has just booted has a
     replica, and before that is told of a view: many heartbeats later."""
-    file = f"/sys/kernel/debug/harp/{GROUP}-{SLOTS[node]}/fault"
-    return (f"{{ {mount_debugfs()}; ( until echo {name} panic > {file}; do sleep 0.01; done ) "
-            "> /dev/null 2>&1 < /dev/null & }")
+    return (f"{{ {mount_debugfs()}; ( until echo {name} panic > {kernel_file(node)}; "
+            "do sleep 0.01; done ) > /dev/null 2>&1 < /dev/null & }")
 
 
 def let_next_harpd_die(lab: Lab, node: str) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import checks
 from harness import (MOUNT, Client, Group, Lab, LabFailed, Settings,
-                     progress, wait_for)
+                     progress)
 
 WARM_UP = 200           # operations before something fails
 AFTERWARDS = 200        # and after the others have gone on without it
@@ -21,6 +21,9 @@ MORE_SECONDS = 2        # a load after all that is to be seen was seen
 # An upper bound that means something under emulation, where all five machines
 # share two processors; the demo has the bar of 8 s.
 OUTAGE_LIMIT_MS = 20000
+# Whoever waits for file servers to boot and come back waits for long under it.
+BOOTS_LIMIT_MS = 180000
+WHOLE_S = 240           # T_stable, a return, another view
 # Where no view changes, nothing of the service stops.
 QUIET_LIMIT_MS = 4000
 # What half of several takeovers must stay below: the demo's bar.
@@ -119,6 +122,11 @@ class Scenario:
         """b serves in a later view."""
         return self.group.wait_serving("b", above=self.view)
 
+    def is_whole(self) -> bool:
+        """As it was made: a serves, b is its backup."""
+        return bool(self.group.serving("a")) and \
+            self.group.status("b").get("state") == "backup"
+
     def server(self) -> tuple[str, int]:
         """Who serves, and in which view."""
         for node in "ab":
@@ -136,8 +144,7 @@ class Scenario:
 
     def boots_again(self, node: str) -> None:
         """What failed comes back, with the same disks, and harpd starts."""
-        wait_for(f"{node} to boot again", lambda: self.lab.ok(node, "true"),
-                 120, 1)
+        self.lab.wait_booted(node)
         self.group.begin_harpd(node)
         progress(f"{node} is back")
 

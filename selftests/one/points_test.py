@@ -11,9 +11,9 @@ from pathlib import Path
 from one import Rig, run_asked
 from feed_test import Away, Feeder, reborn, work
 
-PRIMARY = {"appended", "sent", "committed", "applying", "applied", "answered", "synced",
-           "lb-noted", "discarded"}
-BACKUP = {"stored", "acked", "applying", "applied", "synced", "lb-noted", "discarded"}
+import points as walked
+
+PRIMARY, BACKUP, VIEW = set(walked.PRIMARY), set(walked.BACKUP), {*walked.VIEW, "serving"}
 
 
 def file_of(slot: int, group: str = "one") -> Path:
@@ -55,8 +55,7 @@ def each_is_reached() -> str:
         assert (reached(0), reached(1)) == (PRIMARY, BACKUP), (reached(0), reached(1))
         all_of_them = set(points(0))
         away = Away(rig)
-        view = {"fenced", "cut", "view-record", "entered", "serving"}
-        assert reached(0) == PRIMARY | view, reached(0)
+        assert reached(0) == PRIMARY | VIEW, reached(0)
         assert reached(1) == BACKUP | {"fenced"}, reached(1)
         lb = reborn(away)
         assert not reached(1), "a new life begins with what the last one had armed"
