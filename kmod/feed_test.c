@@ -786,6 +786,31 @@ static void upto_then_cut(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, r->generation, generation + 1);
 }
 
+/* A lost log, and records after it of a START that came to nothing: the next one begins at LB. */
+static void upto_then_cut_to_a_lost_end(struct kunit *test)
+{
+	struct harp_view_from from = { .match = 7, .crc_of_s = 0x5eed };
+	struct harp_replica *r = replica(test, 7);
+	struct harp_sec_view v = as_backup(view_of(ENTERED, 7, FORMED));
+	struct netlink_ext_ack extack = { };
+
+	KUNIT_ASSERT_EQ(test, feed_upto(r, 7, 12), 0);
+	append_noops(test, r, SERVING, 5);
+	KUNIT_EXPECT_EQ(test, harp_view_start(r, &v, sizeof(v), &from, &extack), -ENODATA);
+	KUNIT_EXPECT_EQ(test, pos_of(r).top, 12ULL);
+	from.crc_known = true;
+	/* What was applied of them is not given up. */
+	r->ap = 8;
+	KUNIT_EXPECT_EQ(test, harp_view_start(r, &v, sizeof(v), &from, &extack), -EINVAL);
+	r->ap = 7;
+	KUNIT_ASSERT_EQ(test, harp_view_start(r, &v, sizeof(v), &from, &extack), 0);
+	KUNIT_EXPECT_EQ(test, pos_of(r).base, 8ULL);
+	KUNIT_EXPECT_EQ(test, pos_of(r).top, 8ULL);
+	KUNIT_EXPECT_EQ(test, harp_log_view_at(r->log, 7), (u64)FORMED);
+	KUNIT_EXPECT_EQ(test, harp_log_view_at(r->log, 8), (u64)ENTERED);
+	KUNIT_EXPECT_TRUE(test, pos_of(r).complete);
+}
+
 /* I4: what is not known to be committed may have been applied by an earlier life. */
 static void upto_redoes(struct kunit *test)
 {
@@ -845,6 +870,7 @@ static struct kunit_case feed_cases[] = {
 	KUNIT_CASE(upto_then_primary),
 	KUNIT_CASE(upto_then_backup),
 	KUNIT_CASE(upto_then_cut),
+	KUNIT_CASE(upto_then_cut_to_a_lost_end),
 	KUNIT_CASE(upto_redoes),
 	KUNIT_CASE(upto_redoes_what_was_told),
 	{}

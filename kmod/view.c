@@ -60,12 +60,13 @@ static int harp_view_check_sec(struct harp_replica *r, const struct harp_sec_vie
 /*
  * All up to s is on the disk, and the log has nothing of it, nor the checksum to which the
  * VIEW record is chained: it was lost, or what was fed is not in a walk (C1). START says it.
+ * What was fed for an earlier START may follow (V6), and goes.
  */
 static bool harp_view_anchors(struct harp_replica *r, const struct harp_log_pos *pos, u64 s,
 			      u64 match)
 {
 	return s && match == s && s == READ_ONCE(r->lb) && s == READ_ONCE(r->ap) &&
-	       (pos->top < s || (pos->top == s && !pos->top_view));
+	       (pos->top < s || (pos->base == s + 1 && !pos->anchor_view));
 }
 
 /* Where START says that the log must end: is that so? */

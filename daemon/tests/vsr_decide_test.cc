@@ -115,6 +115,25 @@ TEST(vsr_match, an_anchor_nobody_knows_matches_nothing) {
     EXPECT_EQ(match_point(a, b, index_t(50)), std::nullopt);
 }
 
+TEST(vsr_match, a_lost_log_that_was_filled_for_a_view_that_never_was_goes_on_after_its_disk) {
+    const auto own = log_of(60, {{8, 51}}, 51, 0);
+    const auto now = log_of(70, {{4, 1}, {12, 51}});
+    EXPECT_EQ(match_point(own, now, index_t(70)), std::nullopt);
+    EXPECT_EQ(continue_point(own, index_t(50), now, index_t(70)),
+              (position{index_t(50), view_t(4)}));
+    EXPECT_EQ(continue_point(own, index_t(50), now, index_t(50)),
+              (position{index_t(50), view_t(4)}));
+    /* Nothing is known of records above what is on the disk, or they are not to be had. */
+    EXPECT_EQ(continue_point(own, index_t(49), now, index_t(70)), std::nullopt);
+    EXPECT_EQ(continue_point(own, index_t(50), now, index_t(49)), std::nullopt);
+    EXPECT_EQ(continue_point(own, index_t(50), log_of(70, {{12, 61}}, 61, 12), index_t(70)),
+              std::nullopt);
+    /* What is in common stays. */
+    EXPECT_EQ(
+            continue_point(own, index_t(50), log_of(70, {{4, 1}, {8, 51}, {12, 56}}), index_t(70)),
+            (position{index_t(55), view_t(8)}));
+}
+
 TEST(vsr_match, two_empty_logs_from_the_beginning_match_at_nothing) {
     auto a = log_of(0, {});
     EXPECT_EQ(match_point(a, a, index_t(0)), position{});

@@ -138,7 +138,12 @@ std::optional<position> match_point(const log_summary &a, const log_summary &b, 
 std::optional<position> continue_point(const log_summary &own, index_t lb,
                                        const log_summary &theirs, index_t limit) {
     if (own.top > lb) {
-        return match_point(own, theirs, limit);
+        const auto match = match_point(own, theirs, limit);
+        /* What follows the lost end is of a START that came to nothing. */
+        const bool unanchored = own.base == lb + 1 && !own.anchor_view;
+        if (match || !unanchored) {
+            return match;
+        }
     }
     const auto view = lb <= limit ? view_at(theirs, lb) : std::nullopt;
     return view ? std::optional(position{lb, *view}) : std::nullopt;

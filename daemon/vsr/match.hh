@@ -32,8 +32,10 @@ std::optional<position> match_point(const log_summary &a, const log_summary &b, 
 
 /*
  * Where @own, of a member whose disk has all up to @lb, can be continued from @theirs: the
- * match point; or @lb, where the log holds nothing beyond, for what is on the disk was
- * committed and is in every later history. Nothing: the records between are not to be had.
+ * match point; or @lb, where the log holds nothing beyond, or nothing that is in common and does
+ * not know what its first record followed (it was lost, and filled for a view that did not come
+ * about), for what is on the disk was committed and is in every later history. Nothing: the
+ * records between are not to be had.
  */
 std::optional<position> continue_point(const log_summary &own, index_t lb,
                                        const log_summary &theirs, index_t limit);

@@ -475,9 +475,9 @@ result<void> object::feed(view_t view, position match) {
     if (active() || adopting_ || accepted_top_ != log_.top || view <= header_.formed) {
         return fail(EBUSY, "in a view, or records are being written");
     }
-    /* It ends below what is on the disk, or there and does not know what its end is (S3). */
-    const bool restarts = match.index == lb_ && lb_ == ap_ &&
-                          (lb_ > log_.top || (log_.empty() && !log_.anchor_view && lb_));
+    /* It ends below what is on the disk, or begins there and does not know what was before (S3). */
+    const bool unanchored = lb_ && log_.base == lb_ + 1 && !log_.anchor_view;
+    const bool restarts = match.index == lb_ && lb_ == ap_ && (lb_ > log_.top || unanchored);
     if (!restarts && (view_at(log_, match.index) != match.view || match.index < ap_)) {
         return fail(EINVAL, "would cut what is applied");
     }
@@ -490,8 +490,9 @@ result<void> object::feed(view_t view, position match) {
         }
     }
     if (restarts) {
-        log_ = {match.index + 1, match.view, match.index, {}};
-        if (auto r = store_.restart_at(log_.base, {log_.anchor_view}); !r) {
+        /* FEED does not say what record @match is: only START does, when it is the log's end. */
+        log_ = {match.index + 1, view_t(), match.index, {}};
+        if (auto r = store_.restart_at(log_.base, {}); !r) {
             return r;
         }
     } else {
