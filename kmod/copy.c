@@ -43,6 +43,7 @@
 #define HARP_COPY_NAMES		(16U * 1024)		/* of a directory, at a time */
 #define HARP_COPY_LOOK		65536U			/* fids looked at for one answer */
 #define HARP_COPY_XATTRS	8U			/* in one record */
+#define HARP_COPY_WAIT		HZ			/* for a record to be applied */
 #define HARP_COPY_AT_DATA	BIT_ULL(63)		/* and an offset, else a hash */
 
 #define HARP_COPY_FULL		1			/* the cursor says where to go on */
@@ -492,24 +493,64 @@ static int harp_copy_entries(struct harp_copy *c, struct harp_node *dir)
 
 /* ------------------------------------------------------------------------ fids */
 
-/* What there is of one fid from the cursor on; nothing when it is gone. */
-static int harp_copy_fid(struct harp_copy *c)
+/* The object, or -ESTALE: it is gone, never was, or is yet to be made by a record. */
+static struct harp_node *harp_copy_load(struct harp_copy *c)
 {
 	struct harp_node *n = harp_node_load(c->r, c->fid);
 	struct harp_row row;
 	int err;
 
+	if (n != ERR_PTR(-ENOENT))
+		return n;
+	err = harp_rows_read(harp_lower(c->r), c->fid, &row);
+	if (err == -ENODATA || (!err && row.state == HARP_STATE_GONE))
+		return ERR_PTR(-ESTALE);
+	return ERR_PTR(err && err != -EUCLEAN ? err : -ENOENT);
+}
+
+/* Until what is committed by now is applied; not for long, the reader may ask again. */
+static int harp_copy_wait(struct harp_replica *r)
+{
+	u64 cp = READ_ONCE(r->cp);
+	long left = wait_event_killable_timeout(r->wait_wq[cp % HARP_WAITQS],
+						READ_ONCE(r->ap) >= cp, HARP_COPY_WAIT);
+
+	if (left > 0)
+		return 0;
+	return left ? -EINTR : -EAGAIN;
+}
+
+/*
+ * A row that says it is there, and nothing there: a record that makes it or ends it is being
+ * applied. When that is done it is one or the other; a later one can only end it.
+ */
+static struct harp_node *harp_copy_settle(struct harp_copy *c)
+{
+	struct harp_node *n = ERR_PTR(-ENOENT);
+	unsigned int turn;
+	int err;
+
+	for (turn = 0; turn < 2 && n == ERR_PTR(-ENOENT); turn++) {
+		err = harp_copy_wait(c->r);
+		n = err ? ERR_PTR(err) : harp_copy_load(c);
+	}
+	return n;
+}
+
+/* What there is of one fid from the cursor on; nothing when it is gone. */
+static int harp_copy_fid(struct harp_copy *c)
+{
+	struct harp_node *n = harp_copy_load(c);
+	int err;
+
+	if (n == ERR_PTR(-ENOENT)) {
+		n = harp_copy_settle(c);
+		if (n == ERR_PTR(-ENOENT))
+			pr_warn_ratelimited("harp: %s/%u: copy: fid %llx has a row and cannot be found\n",
+					    c->r->group, c->r->member, c->fid);
+	}
 	if (n == ERR_PTR(-ESTALE))
 		return 0;
-	if (n == ERR_PTR(-ENOENT)) {
-		/* Never given, or of a file that a record is yet to make: it has no row. */
-		err = harp_rows_read(harp_lower(c->r), c->fid, &row);
-		if (err == -ENODATA || (!err && row.state == HARP_STATE_GONE))
-			return 0;
-		pr_warn_ratelimited("harp: %s/%u: copy: fid %llx has a row and cannot be found\n",
-				    c->r->group, c->r->member, c->fid);
-		return err && err != -EUCLEAN ? err : -ENOENT;
-	}
 	if (IS_ERR(n))
 		return PTR_ERR(n);
 	err = c->pass == HARP_NL_COPY_OBJECTS ? harp_copy_object(c, n) : harp_copy_entries(c, n);
@@ -570,6 +611,9 @@ static int harp_copy_failed(struct harp_replica *r, int err, struct netlink_ext_
 		return err;
 	case -E2BIG:
 		NL_SET_ERR_MSG(extack, "more names or xattrs of one hash than an answer holds");
+		return err;
+	case -EAGAIN:
+		NL_SET_ERR_MSG(extack, "a record of a file is still being applied: ask again");
 		return err;
 	case -ENOENT:
 		NL_SET_ERR_MSG(extack, "a file that has a row cannot be found; its fid was logged");
