@@ -177,7 +177,8 @@ result<void> group_member::begin() {
     core_ = std::make_unique<vsr::core>(core_config(disk_, group_), disk_, found, boottime_now());
     make_catch_up();
     const auto &me = group_.members[self_.value()];
-    machine_ = me.is_data() ? knl::host_warnings(me.region, group_.confirms)
+    const bool mounted = found.inc ? backend_.replica->facts().confirms : group_.confirms;
+    machine_ = me.is_data() ? knl::host_warnings(me.region, {group_.confirms, mounted})
                             : std::vector<std::string>();
     for (const auto &list : {machine_, group_.unfit}) {
         for (const auto &w : list) {

@@ -162,6 +162,8 @@ json group_member::status() const {
                       {"peer_lb", f.peer_lb},
                       {"wait_full", f.wait_full},
                       {"wait_lease", f.wait_lease},
+                      {"lease", f.confirms ? "confirm" : "time"},
+                      {"wait_confirm", f.wait_confirm},
                       {"released", f.released},
                       {"link_up", f.link_up},
                       {"mounted", f.mounted},

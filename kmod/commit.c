@@ -115,6 +115,7 @@ static int harp_confirm(struct harp_replica *r)
 	while (wanted < (s64)since &&
 	       !atomic64_try_cmpxchg(&r->confirm_wanted, &wanted, since))
 		;
+	atomic64_inc(&r->n_wait_confirm);
 	harp_link_kick(r);
 	wait_event_idle(r->serve_wq, (err = harp_admit_confirmed(r, since, seq)) != -EAGAIN);
 	if (err == -ESTALE)

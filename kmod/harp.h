@@ -121,6 +121,7 @@ struct harp_replica {
 	struct harp_rows *rows;
 	struct harp_nodes *nodes;
 	atomic64_t n_wait_full, n_wait_lease, n_refused, n_released;	/* counters */
+	atomic64_t n_wait_confirm;
 	atomic64_t n_bad_handle;
 };
 
@@ -183,6 +184,13 @@ int __must_check harp_enter_generation(struct harp_replica *r, u32 *generation);
  * from state leaves. Same returns.
  */
 int __must_check harp_recheck(struct harp_replica *r);
+
+/* No, too, is an answer from state: @err, or what the check says; 0 goes on to be logged. */
+static inline int __must_check harp_refusal(struct harp_replica *r, int err)
+{
+	return err ? harp_recheck(r) ?: err : 0;
+}
+
 /*
  * Log a finished record (N1). Waits for space in the ring and for serving; holds
  * no replica-wide lock while it does. @at: where it is. After 0 the record

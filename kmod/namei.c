@@ -102,7 +102,7 @@ static int harp_dir_room(struct inode *dir)
 	struct harp_node *node = harp_inode_node(dir);
 	int err = IS_ERR(node) ? PTR_ERR(node) : harp_space_name(node);
 
-	return err ? harp_recheck(harp_r(dir)) ?: err : 0;
+	return harp_refusal(harp_r(dir), err);
 }
 
 /* ----------------------------------------------------------------------- making */
@@ -510,9 +510,7 @@ static int harp_rmdir(struct inode *dir, struct dentry *dentry)
 
 	err = harp_remove_enter(dir, dentry, &generation);
 	if (!err)
-		err = harp_dir_empty(d_inode(dentry));
-	if (!err)
-		err = harp_recheck(harp_r(dir));
+		err = harp_refusal(harp_r(dir), harp_dir_empty(d_inode(dentry)));
 	return err ?: harp_remove(dir, dentry, generation, HARP_REC_RMDIR);
 }
 
@@ -616,7 +614,7 @@ static int harp_move_loops(struct harp_move *m)
 	err = harp_move_loop(d_inode(m->old), m->new_dir);
 	if (!err && m->exchange)
 		err = harp_move_loop(d_inode(m->new), m->old_dir);
-	return err ? harp_recheck(harp_r(m->old_dir)) ?: err : 0;
+	return harp_refusal(harp_r(m->old_dir), err);
 }
 
 static int harp_move_enter(struct harp_move *m, u32 *generation)
@@ -644,8 +642,7 @@ static int harp_move_enter(struct harp_move *m, u32 *generation)
 		return err;
 	if (!S_ISDIR(target->i_mode))
 		return harp_prepare_release(target);
-	err = harp_dir_empty(target);
-	return err ?: harp_recheck(harp_r(target));
+	return harp_refusal(harp_r(target), harp_dir_empty(target));
 }
 
 static int harp_rename(struct mnt_idmap *idmap, struct inode *old_dir, struct dentry *old,

@@ -218,6 +218,8 @@ static int harp_put_found(struct sk_buff *skb, struct harp_replica *r)
 	    nla_put_u32(skb, HARP_A_APPLYING_COUNT, f->applying_count) ||
 	    harp_put_u64(skb, HARP_A_WAIT_FULL, atomic64_read(&r->n_wait_full)) ||
 	    harp_put_u64(skb, HARP_A_WAIT_LEASE, atomic64_read(&r->n_wait_lease)) ||
+	    nla_put_u8(skb, HARP_A_LEASE_CONFIRM, r->confirm) ||
+	    harp_put_u64(skb, HARP_A_WAIT_CONFIRM, atomic64_read(&r->n_wait_confirm)) ||
 	    harp_put_u64(skb, HARP_A_REFUSED, atomic64_read(&r->n_refused)) ||
 	    harp_put_u64(skb, HARP_A_RELEASED, atomic64_read(&r->n_released)))
 		return -EMSGSIZE;

@@ -327,6 +327,7 @@ static int harp_counters_show(struct seq_file *m, void *v)
 	seq_printf(m, "released %llu\n", (u64)atomic64_read(&r->n_released));
 	seq_printf(m, "wait_full %llu\n", (u64)atomic64_read(&r->n_wait_full));
 	seq_printf(m, "wait_lease %llu\n", (u64)atomic64_read(&r->n_wait_lease));
+	seq_printf(m, "wait_confirm %llu\n", (u64)atomic64_read(&r->n_wait_confirm));
 	/* Ends on CLOCK_BOOTTIME: in one kernel a test can compare two members'. */
 	seq_printf(m, "lease_until_ns %lld\n", ktime_to_ns(READ_ONCE(r->lease_until)));
 	seq_printf(m, "promise_until_ns %lld\n", ktime_to_ns(READ_ONCE(r->promise_until)));

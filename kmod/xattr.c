@@ -195,9 +195,8 @@ static int harp_xattr_set(const struct xattr_handler *handler, struct mnt_idmap 
 		return -E2BIG;
 	err = harp_inode_enter_op(inode, &generation);
 	if (!err)
-		err = harp_xattr_decide(inode, name, value, size, flags);
-	if (!err)
-		err = harp_recheck(harp_r(inode));
+		err = harp_refusal(harp_r(inode),
+				   harp_xattr_decide(inode, name, value, size, flags));
 	return err ?: harp_xattr_record(inode, generation, name, value, size, 0);
 }
 
@@ -329,7 +328,7 @@ int harp_set_acl(struct mnt_idmap *idmap, struct inode *inode, struct posix_acl 
 			return -ENOMEM;
 		err = posix_acl_to_xattr(&init_user_ns, acl, value, size);
 		if (err >= 0)
-			err = harp_xattr_fits(inode, name, size);
+			err = harp_refusal(harp_r(inode), harp_xattr_fits(inode, name, size));
 		if (err)
 			goto out;
 	}

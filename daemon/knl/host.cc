@@ -200,7 +200,7 @@ result<bool> keep_memory(const host_paths &at) {
     return true;
 }
 
-std::vector<std::string> host_warnings(const region_config &region, bool confirms,
+std::vector<std::string> host_warnings(const region_config &region, confirm_mode confirm,
                                        const host_paths &at) {
     std::vector<std::string> out;
     auto add = [&](std::string text) {
@@ -216,8 +216,14 @@ std::vector<std::string> host_warnings(const region_config &region, bool confirm
     if (region.what != region_config::kind::mem) {
         add(firmware(at));
     }
-    if (!confirms) {
+    if (!confirm.mounted) {
         add(hypervisor(at));
+    }
+    if (confirm.wanted != confirm.mounted) {
+        auto name = [](bool confirms) { return confirms ? "confirm" : "time"; };
+        add(fmt::format("the group has lease = \"{}\", but the replica was mounted with \"{}\" and "
+                        "goes on so: hand over, then restart this machine",
+                        name(confirm.wanted), name(confirm.mounted)));
     }
     return out;
 }

@@ -20,11 +20,17 @@ struct host_paths {
     std::string sys = "/sys";
 };
 
+/* lease = "confirm": as the group has it, and as its replica has it since it was mounted. */
+struct confirm_mode {
+    bool wanted = false;
+    bool mounted = false;
+};
+
 /*
- * Of a data member whose log is in @region; a sentence each, with what to do. @confirms: the
- * group has lease = "confirm", and a pause that a clock does not show harms nothing.
+ * Of a data member whose log is in @region; a sentence each, with what to do. Where the
+ * replica confirms, a pause that a clock does not show harms nothing.
  */
-std::vector<std::string> host_warnings(const config::region_config &region, bool confirms,
+std::vector<std::string> host_warnings(const config::region_config &region, confirm_mode confirm,
                                        const host_paths &at = {});
 
 /*

@@ -291,6 +291,8 @@ void kernel_replica::state_arrived(const attributes &a) {
     facts_.refused = a.get(HARP_A_REFUSED);
     facts_.wait_full = a.get(HARP_A_WAIT_FULL);
     facts_.wait_lease = a.get(HARP_A_WAIT_LEASE);
+    facts_.confirms = a.get(HARP_A_LEASE_CONFIRM) != 0;
+    facts_.wait_confirm = a.get(HARP_A_WAIT_CONFIRM);
     facts_.released = a.get(HARP_A_RELEASED);
     facts_.link_up = a.get(HARP_A_LINK_UP) != 0;
     facts_.mounted = a.get(HARP_A_MOUNTED) != 0;

@@ -33,6 +33,8 @@ struct replica_facts {
     uint64_t refused = 0;   /* messages of the record link */
     uint64_t wait_full = 0; /* operations that waited for room in the log */
     uint64_t wait_lease = 0;
+    bool confirms = false;     /* lease=confirm */
+    uint64_t wait_confirm = 0; /* answers that waited for the backup's word */
     uint64_t released = 0;
     bool link_up = false;
     bool mounted = false;

@@ -38,7 +38,7 @@ protected:
     std::vector<std::string> of(const char *region = "memmap:0x20000000:64M") {
         auto r = config::parse_region(region);
         EXPECT_TRUE(r.ok()) << region;
-        return host_warnings(*r, confirms_, at_);
+        return host_warnings(*r, confirm_, at_);
     }
     void variable(char value) {
         put("sys/firmware/efi/efivars/"
@@ -69,7 +69,7 @@ protected:
     }
 
     std::string dir_;
-    bool confirms_ = false;
+    confirm_mode confirm_;
     host_paths at_;
 };
 
@@ -190,8 +190,19 @@ TEST_F(machine, a_virtual_one_is_told_apart) {
 TEST_F(machine, a_virtual_one_may_be_paused_where_each_answer_is_confirmed) {
     put("proc/cpuinfo", "processor\t: 0\nflags\t\t: fpu hypervisor\n");
     EXPECT_EQ(of().size(), 1U);
-    confirms_ = true;
+    confirm_ = {true, true};
     EXPECT_TRUE(of().empty());
+}
+
+TEST_F(machine, a_lease_that_is_not_the_replicas_counts_when_it_is_mounted_anew) {
+    put("proc/cpuinfo", "processor\t: 0\nflags\t\t: fpu hypervisor\n");
+    confirm_ = {true, false};
+    ASSERT_EQ(of().size(), 2U) << "its pauses are not seen, whatever is wanted";
+    EXPECT_NE(of()[1].find("has lease = \"confirm\", but the replica was mounted with \"time\""),
+              std::string::npos)
+            << of()[1];
+    confirm_ = {false, true};
+    warns(of(), "has lease = \"time\", but the replica was mounted with \"confirm\"");
 }
 
 } // namespace

@@ -6,6 +6,7 @@ The lease runs all the while here, and long: what is not answered waits for an A
 """
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import threading
@@ -14,7 +15,7 @@ from typing import Any, Callable
 
 sys.dont_write_bytecode = True
 
-from lone import Lone, serving
+from lone import Lone, counter, serving
 from one import parked, run_asked
 
 LONG_MS = 10000
@@ -67,6 +68,56 @@ def each_answer_is_confirmed() -> None:
             backup.ack(backup.recs[-1])
             reader.join(10)
             assert done, f"{name}: not answered"
+        backup.stop()
+
+
+def waits_of(operation: Callable[[], object], error: int = 0) -> int:
+    """How often it waits for the backup's word until it ends as it should."""
+    before = counter("wait_confirm")
+    try:
+        operation()
+        number = 0
+    except OSError as refusal:
+        number = refusal.errno or 0
+    assert number == error, (operation, os.strerror(number))
+    return counter("wait_confirm") - before
+
+
+def what_harp_refuses_is_confirmed() -> None:
+    """Beside what the VFS asks on its way there, which is as much where it refuses itself."""
+    with Lone(promise=LONG_MS, more=",lease=confirm") as lone:
+        backup = serving(lone)
+        mnt = lone.member.mnt
+        (mnt / "full/x").mkdir(parents=True)
+        (mnt / "empty").mkdir()
+        (mnt / "file").write_bytes(b"x")
+        here = os.open(mnt, os.O_RDONLY)
+        file = os.open(mnt / "file", os.O_RDONLY)
+        os.setxattr(file, "trusted.x", b"1")
+
+        def rename(old: str) -> Callable[[], None]:
+            return lambda: os.rename(old, "full", src_dir_fd=here, dst_dir_fd=here)
+
+        for what, by_harp, by_vfs in (
+                ("rmdir", waits_of(lambda: os.rmdir("full", dir_fd=here), errno.ENOTEMPTY),
+                 waits_of(lambda: os.unlink("full", dir_fd=here), errno.EISDIR)),
+                ("rename", waits_of(rename("empty"), errno.ENOTEMPTY),
+                 waits_of(rename("file"), errno.EISDIR)),
+                ("a new xattr that is there", waits_of(
+                    lambda: os.setxattr(file, "trusted.x", b"2", os.XATTR_CREATE),
+                    errno.EEXIST), 0),
+                ("an xattr to be changed that is not there", waits_of(
+                    lambda: os.setxattr(file, "trusted.y", b"2", os.XATTR_REPLACE),
+                    errno.ENODATA), 0),
+                ("an xattr to be removed", waits_of(
+                    lambda: os.removexattr(file, "trusted.y"), errno.ENODATA), 0),
+                ("xattrs that are too many", waits_of(
+                    lambda: os.setxattr(file, "trusted.y", bytes(4096)), errno.ENOSPC), 0)):
+            assert by_harp == by_vfs + 1, (what, by_harp, by_vfs)
+        # What is logged is confirmed by that.
+        assert waits_of(lambda: os.setxattr(file, "trusted.x", b"2")) == 0
+        os.close(file)
+        os.close(here)
         backup.stop()
 
 
@@ -130,6 +181,7 @@ def by_time_none_is() -> None:
 TESTS: list[tuple[str, Callable[[], Any]]] = [
     ("confirm: each answer waits for an ACK of what was sent after it came",
      each_answer_is_confirmed),
+    ("confirm: what harp refuses waits for it as well", what_harp_refuses_is_confirmed),
     ("confirm: one round trip is for all who wait", one_round_trip_is_for_all),
     ("confirm: who is released waits no longer", a_released_one_ends),
     ("time: the lease is enough", by_time_none_is),

@@ -77,6 +77,7 @@ ATTRS: list[tuple[str, str]] = [
     ("peer_no_control", "B"), ("peer_inc", "Q"), ("feed_view", "Q"), ("feed_peer", "B"),
     ("feed_cp", "Q"), ("feed_ap", "Q"), ("feed_upto", "Q"), ("top_crc", "I"), ("crc_of_s", "I"),
     ("copy_pass", "B"), ("copy_fid", "Q"), ("copy_at", "Q"), ("copy_end", "Q"),
+    ("lease_confirm", "B"), ("wait_confirm", "Q"),
 ]
 ATTR = {name: number for number, (name, _) in enumerate(ATTRS)}
 ROLES = ["none", "primary", "backup"]

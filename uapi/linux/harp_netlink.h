@@ -171,6 +171,8 @@ enum harp_nl_attr {
 	HARP_A_COPY_FID,
 	HARP_A_COPY_AT,		/* where within COPY_FID; 0: its beginning */
 	HARP_A_COPY_END,	/* fids from it on are not read */
+	HARP_A_LEASE_CONFIRM,	/* u8: each answer waits for the backup's word */
+	HARP_A_WAIT_CONFIRM,	/* answers that waited for it */
 	__HARP_A_MAX
 };
 
