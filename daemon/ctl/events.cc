@@ -17,6 +17,7 @@ namespace harp::ctl {
 namespace {
 
 constexpr uint64_t ns_per_s = 1000000000;
+constexpr uint64_t ns_per_usec = 1000;
 constexpr uint64_t call_limit_usec = 25ull * 1000 * 1000;
 
 std::string text_of(const json &j, const char *key) {
@@ -84,6 +85,7 @@ std::string event_lines::line(const std::string &group, const std::string &membe
 std::vector<std::string> event_lines::status(const std::string &status, uint64_t now) {
     std::vector<std::string> out;
     const json j = json::parse_or_null(status);
+    again_ns_ = 0;
     if (!j.is_object()) {
         return out;
     }
@@ -97,8 +99,13 @@ std::vector<std::string> event_lines::status(const std::string &status, uint64_t
             const bool here = self != nullptr && self->is_boolean() && self->get<bool>();
             const std::string text = here ? text_of(g, "headline") : text_of(m, "text");
             said &last = last_[group + "/" + text_of(m, "name")];
-            const bool numbers = without_digits(text) == without_digits(last.text);
-            if (text.empty() || text == last.text || (numbers && now - last.at_ns < ns_per_s)) {
+            if (text.empty() || text == last.text) {
+                continue;
+            }
+            const uint64_t since = now - last.at_ns; /* huge where the clock was set back */
+            if (since < ns_per_s && without_digits(text) == without_digits(last.text)) {
+                const uint64_t left = ns_per_s - since;
+                again_ns_ = again_ns_ == 0 ? left : std::min(again_ns_, left);
                 continue;
             }
             last = {text, now};
@@ -220,7 +227,9 @@ result<void> follow_events(sd_bus *bus, event_lines lines, uint64_t count) {
         }
         r = sd_bus_process(bus, nullptr);
         if (r == 0 && !f.ask) {
-            r = sd_bus_wait(bus, UINT64_MAX);
+            const uint64_t again = f.lines.again_ns();
+            r = sd_bus_wait(bus, again == 0 ? UINT64_MAX : again / ns_per_usec + 1);
+            f.ask = r == 0;
         }
     }
     return r < 0 ? result<void>(fail(-r, fmt::format("bus: {}", errno_text(-r)))) : result<void>();

@@ -29,6 +29,8 @@ public:
     std::optional<std::string> event(const std::string &event) const;
     /* @status: Status()'s answer at @now_ns (since the epoch, UTC). */
     std::vector<std::string> status(const std::string &status, uint64_t now_ns);
+    /* How long after that it is to be asked again, for what was held back; nothing was: 0. */
+    uint64_t again_ns() const { return again_ns_; }
 
 private:
     struct said {
@@ -43,6 +45,7 @@ private:
     std::string group_;
     bool as_json_;
     std::map<std::string, said> last_; /* by "group/member" */
+    uint64_t again_ns_ = 0;
 };
 
 /*

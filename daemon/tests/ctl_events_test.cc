@@ -83,6 +83,11 @@ TEST_F(events, numbers_that_run_are_told_once_a_second) {
         told += lines.status(status_of("data", "", text), at + i * second / 10).size();
     }
     EXPECT_EQ(told, 4U);
+    EXPECT_EQ(lines.again_ns(), second / 10) << "the last of them is to be told as well";
+    EXPECT_EQ(lines.status(status_of("data", "", "comes back: 39 of 2590 records"), at + 4 * second)
+                      .size(),
+              1U);
+    EXPECT_EQ(lines.again_ns(), 0U);
     EXPECT_EQ(lines.status(status_of("data", "", "backing up"), at + 4 * second).size(), 1U);
 }
 
