@@ -88,6 +88,7 @@ group_member::group_member(member_env env, config::group_config group, slot_t se
     : env_(std::move(env)), group_(std::move(group)), self_(self), disk_(std::move(disk)),
       state_(env_.state_dir + "/" + group_.name), clients_(env_.state_dir + "/" + group_.name),
       alive_(std::make_shared<bool>(true)), disk_worker_(std::make_unique<worker>("harp-state")),
+      clients_worker_(std::make_unique<worker>("harp-clients")),
       fetch_worker_(std::make_unique<worker>("harp-fetch")) {
     for (size_t i = 0; i < peers_.size(); i++) {
         peers_[i].heard.resize(group_.members[i].addresses.size());
@@ -98,6 +99,7 @@ group_member::group_member(member_env env, config::group_config group, slot_t se
 group_member::~group_member() {
     *alive_ = false;
     disk_worker_.reset();
+    clients_worker_.reset();
     fetch_worker_.reset();
     dialler_.reset();
     catch_up_.reset();
@@ -363,6 +365,9 @@ void group_member::beat_second() {
     if (link_ && link_->connects && !link_given_ && !dialler_) {
         dial_link();
     }
+    if (!clients_kept_ && clients_worker_->pending() == 0) {
+        store_clients();
+    }
     if (service_ == service_phase::on && service_wanted_) {
         tell_clients();
     }
@@ -444,13 +449,23 @@ void group_member::on_notice(const cluster::notice &n, const cluster::endpoint &
 }
 
 void group_member::note_clients(std::vector<net::connection> clients) {
-    if (!clients_.update(std::move(clients))) {
-        return;
+    if (clients_.update(std::move(clients))) {
+        store_clients();
     }
-    disk_worker_->run([list = clients_, name = group_.name] {
-        if (auto r = list.store(); !r) {
-            log_warning("{}: the list of clients is not kept: {}", name, r.error().text);
-        }
+}
+
+/* What cannot be stored is tried again each second, and complained of once. */
+void group_member::store_clients() {
+    clients_worker_->run([this, alive = alive_, list = clients_] {
+        env_.events->post([this, alive, r = list.store()] {
+            if (!*alive) {
+                return;
+            }
+            if (!r && clients_kept_) {
+                log_warning("{}: the list of clients is not kept: {}", group_.name, r.error().text);
+            }
+            clients_kept_ = r.ok();
+        });
     });
 }
 

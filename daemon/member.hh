@@ -99,6 +99,7 @@ private:
     void send(const vsr::outgoing &out);
     void tell_clients();
     void note_clients(std::vector<net::connection> clients);
+    void store_clients();
     void persist(vsr::disk_write write);
     void on_kernel(const vsr::kernel_event &event);
     void set_link(const std::optional<vsr::link_wanted> &wanted);
@@ -177,7 +178,9 @@ private:
     event_source tick_;
     event_source poll_;
     event_source second_;
+    bool clients_kept_ = true; /* the list in the file is the one here */
     std::unique_ptr<worker> disk_worker_;
+    std::unique_ptr<worker> clients_worker_; /* no state waits for a list's fsync */
     std::unique_ptr<worker> fetch_worker_;
 };
 

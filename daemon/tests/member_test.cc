@@ -63,6 +63,8 @@ struct service_log {
     bool clears_fail = false;
     std::vector<std::string> told; /* of the rest */
     std::vector<net::connection> woken;
+    std::vector<net::connection> clients; /* are connected to it */
+    int asked = 0;                        /* who they are */
 };
 
 class scripted_service final : public service_port {
@@ -76,6 +78,10 @@ public:
     void stop(bool, done_fn done) override {
         log_.stops++;
         end(log_.stops_fail, std::move(done));
+    }
+    std::vector<net::connection> clients() const override {
+        log_.asked++;
+        return log_.clients;
     }
     void unmount(done_fn done) override { note("unmount", std::move(done)); }
     void teardown(done_fn done) override { note("teardown", std::move(done)); }
@@ -320,6 +326,20 @@ TEST_F(member_service, whom_an_earlier_harpd_knew_to_be_connected_is_woken) {
     ASSERT_TRUE(list.store().ok());
     start();
     EXPECT_EQ(log_.woken, std::vector{client});
+}
+
+TEST_F(member_service, a_list_of_clients_that_could_not_be_stored_is_stored_later) {
+    fs::create_directory(dir_ + "/g/clients");
+    log_.clients = {
+            {net::parse_ip("10.9.9.9").value(), 2049, net::parse_ip("10.9.9.1").value(), 700}};
+    start();
+    ASSERT_TRUE(wait([this] { return log_.asked > 3; })) << "it was tried, and could not be";
+    EXPECT_TRUE(fs::is_directory(dir_ + "/g/clients"));
+    fs::remove(dir_ + "/g/clients");
+    EXPECT_TRUE(wait([this] {
+        cluster::client_list list(dir_ + "/g");
+        return list.load().ok() && list.clients() == log_.clients;
+    }));
 }
 
 TEST_F(member_service, a_list_of_clients_that_is_damaged_stops_nothing) {
