@@ -3,14 +3,17 @@
 #include "bus/server.hh"
 #include "ctl/events.hh"
 #include "ctl/log_show.hh"
+#include "ctl/soft_reboot.hh"
 #include "ctl/status.hh"
 #include "knl/genl.hh"
 #include "linux/harp_netlink.h"
 #include "util/json.hh"
+#include "util/loop.hh"
 #include "util/text.hh"
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <systemd/sd-bus.h>
 #include <unistd.h>
@@ -30,6 +33,7 @@ struct options {
     std::string state_dir = "/var/lib/harp";
     bool as_json = false;
     bool force = false;
+    bool yes = false;
     std::string group;
     std::string config;
     std::string to;
@@ -271,6 +275,102 @@ int log_show(const options &o) {
     return show_kernel(o, g->value("slot", uint8_t{0}));
 }
 
+std::string note_path(const options &o) {
+    return o.state_dir + "/" + o.group + "/soft-reboot";
+}
+
+/* Does not return when it does what it is to do. */
+int panic_now(const options &o, const json &all, const knl::attributes &replica) {
+    auto setting = read_file("/proc/sys/kernel/panic", 64);
+    auto may = setting ? ctl::may_panic(all, o.group, atoi(setting->c_str()))
+                       : result<void>(setting.error());
+    if (!may) {
+        return complain(may.error(), "nothing was done");
+    }
+    const ctl::panic_note note{boot_id(), static_cast<uint64_t>(realtime_ns()),
+                               replica.get(HARP_A_INC), replica.get(HARP_A_WM)};
+    if (auto r = replace_file(note_path(o), ctl::to_text(note)); !r) {
+        return complain(r.error(), "nothing was done");
+    }
+    printf("this kernel panics now; when it is up again: harpctl selftest soft-reboot %s\n",
+           o.group.c_str());
+    fflush(stdout);
+    /* Of others' files, too, nothing is to be lost by a test. */
+    sync();
+    const unique_fd trigger(open("/proc/sysrq-trigger", O_WRONLY | O_CLOEXEC));
+    if (!trigger || write(trigger.get(), "c", 1) != 1) {
+        return complain(fail_errno("/proc/sysrq-trigger"), "nothing was done");
+    }
+    return complain(fail(EIO, "the kernel has not panicked"), "");
+}
+
+int show_verdict(const options &o, const knl::attributes &replica) {
+    auto text = read_file(note_path(o), 4096);
+    if (!text) {
+        return complain(text.error().code == ENOENT
+                                ? fail(ENOENT, "no soft reboot of this machine was tested yet")
+                                : text.error(),
+                        "with --yes its kernel is made to panic; it backs up or stands aside then");
+    }
+    auto note = ctl::read_panic_note(*text);
+    if (!note) {
+        return complain(fail(note.error().code, note_path(o) + ": " + note.error().text), "");
+    }
+    ctl::region_found found;
+    found.inc = replica.get(HARP_A_INC);
+    found.fresh = replica.get(HARP_A_FOUND_FRESH) != 0;
+    found.walked = replica.get(HARP_A_FOUND_WALKED);
+    found.wm = replica.get(HARP_A_FOUND_WM);
+    found.why = replica.region_why;
+    const auto verdict = ctl::judge_memory(*note, boot_id(), found);
+    const bool kept = verdict.what == ctl::memory_verdict::outcome::kept;
+    if (o.as_json) {
+        const bool lost = verdict.what == ctl::memory_verdict::outcome::lost;
+        printf("%s\n", json{{"group", o.group},
+                            {"memory", kept   ? "kept"
+                                       : lost ? "lost"
+                                              : "unknown"},
+                            {"text", verdict.text},
+                            {"time_ns", note->time_ns}}
+                               .dump()
+                               .c_str());
+    } else {
+        printf("%s\n", verdict.text.c_str());
+    }
+    return kept ? 0 : 1;
+}
+
+int selftest_soft_reboot(const options &o) {
+    auto r = get_status(o);
+    auto g = r ? find_group(o, *r) : result<json>(r.error());
+    if (!g) {
+        return complain(g.error(), "");
+    }
+    auto nl = knl::genl::open();
+    auto replica = nl ? nl->call(knl::request(HARP_CMD_REPLICA_GET, o.group,
+                                              g->value("slot", uint8_t{0})))
+                      : result<knl::attributes>(nl.error());
+    if (g->value("kind", "") == "witness") {
+        return complain(ctl::may_panic(json::parse_or_null(*r), o.group, 1).error(), "");
+    }
+    if (!replica) {
+        return complain(replica.error(), "harpctl status says more");
+    }
+    return o.yes ? panic_now(o, json::parse_or_null(*r), *replica) : show_verdict(o, *replica);
+}
+
+void add_selftest(CLI::App &app, options &o, int &rc) {
+    auto *selftest = app.add_subcommand("selftest", "Is this machine fit?")->require_subcommand(1);
+    auto *reboot = selftest->add_subcommand("soft-reboot",
+                                            "Does it keep memory over a panic? What the last "
+                                            "test found");
+    reboot->add_option("NAME", o.group, "The group whose log is looked for")->required();
+    reboot->add_flag("--yes", o.yes, "Test: its kernel panics now");
+    reboot->add_flag("--json", o.as_json, "The result as an object");
+    reboot->add_option("--state", o.state_dir, "harpd's state directory")->capture_default_str();
+    reboot->callback([&] { rc = selftest_soft_reboot(o); });
+}
+
 void add_commands(CLI::App &app, options &o, int &rc) {
     auto *group = app.add_subcommand("group", "Make and end groups")->require_subcommand(1);
     auto *create = group->add_subcommand("create", "Make a group on its three machines; its file "
@@ -318,6 +418,7 @@ void add_commands(CLI::App &app, options &o, int &rc) {
     records->add_flag("--json", o.as_json, "One object a line");
     records->add_option("--state", o.state_dir, "harpd's state directory")->capture_default_str();
     records->callback([&] { rc = log_show(o); });
+    add_selftest(app, o, rc);
 }
 
 /* "group create, group delete" of the command group, all of them of the whole. */

@@ -27,7 +27,7 @@ _harpctl_files()
 _harpctl_words()
 {
 	case $1 in
-	'') echo 'group status events switchover sync log --bus --help --version' ;;
+	'') echo 'group status events switchover sync log selftest --bus --help --version' ;;
 	group)
 		case $2,$# in
 		,1) echo 'create delete --help' ;;
@@ -57,6 +57,13 @@ _harpctl_words()
 		,1) echo 'show --help' ;;
 		show,2) _harpctl_groups && echo '--from --count -n --json --state' ;;
 		show,*) echo '--from --count -n --json --state' ;;
+		esac
+		;;
+	selftest)
+		case $2,$# in
+		,1) echo 'soft-reboot --help' ;;
+		soft-reboot,2) _harpctl_groups && echo '--yes --json --state' ;;
+		soft-reboot,*) echo '--yes --json --state' ;;
 		esac
 		;;
 	esac

@@ -62,7 +62,8 @@ protected:
 
 TEST_F(programs, harpctl_says_what_is_wrong_with_its_arguments) {
     const std::string all =
-            "group create, group delete, status, events, switchover, sync, log show";
+            "group create, group delete, status, events, switchover, sync, log show, "
+            "selftest soft-reboot";
     says("harpctl", "expected a command: " + all);
     says("harpctl --bus none", "expected a command: " + all);
     says("harpctl frobnicate", "'frobnicate' is not a command; there are: " + all);
@@ -87,6 +88,10 @@ TEST_F(programs, harpctl_says_what_is_wrong_with_its_arguments) {
     says("harpctl log show g --from -1", "--from");
     says("harpctl log show g --count 0", "--count");
     says("harpctl log show", "NAME is required");
+    says("harpctl selftest", "expected a command: selftest soft-reboot");
+    says("harpctl selftest soft-reboot", "NAME is required");
+    says("harpctl selftest soft-reboot g --now",
+         "'--now' is not an option of selftest soft-reboot");
     EXPECT_EQ(run("harpctl frobnicate").status, 2) << "as harpctl(1) has it";
 }
 

@@ -42,6 +42,37 @@ def comes_back(group: Group, node: str, other: str) -> int:
     return max(view, group.serving("a"))
 
 
+SELFTEST = f"harpctl selftest soft-reboot {GROUP}"
+
+
+def refused(group: Group, node: str, command: str, words: str) -> None:
+    done = group.lab.call("exec", node, "--", "sh", "-c", command, check=False)
+    if done.returncode == 0 or words not in done.stderr:
+        raise LabFailed(f"{node}: {command}: expected {words!r}, found status "
+                        f"{done.returncode}: {done.stdout}{done.stderr}")
+
+
+def panics_to_test(group: Group, node: str, server: str) -> None:
+    """The kernel of @node panics by harpctl's own doing, which would not on @server."""
+    refused(group, server, f"{SELFTEST} --yes", "is served here")
+    refused(group, node, SELFTEST, "no soft reboot of this machine was tested yet")
+
+    def panics() -> int:
+        return group.lab.call("console", node).stdout.count("sysrq triggered crash")
+    before = panics()
+    group.lab.run(node, f"systemd-run --no-block {SELFTEST} --yes")
+    wait_for(f"{node} to panic", lambda: panics() > before, 60, 0.2)
+
+
+def memory_was(group: Group, node: str, what: str) -> None:
+    """What harpctl says of it at the next boot."""
+    done = group.lab.call("exec", node, "--", "sh", "-c", f"{SELFTEST} --json", check=False)
+    found = json.loads(done.stdout) if done.stdout.strip() else {}
+    if found.get("memory") != what or (done.returncode == 0) != (what == "kept"):
+        raise LabFailed(f"memory of {node}: expected {what}, found status {done.returncode}: "
+                        f"{done.stdout}{done.stderr}")
+
+
 def all_kept(group: Group, server: str) -> int:
     """Everything that the load was told is done is read again: by the client
     past its caches, and in the copy of who serves. How many rounds there are."""

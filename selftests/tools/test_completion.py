@@ -61,9 +61,9 @@ class CompletionTest(unittest.TestCase):
         return set(done.stdout.split())
 
     def test_commands_come_first(self) -> None:
-        commands = {"group", "status", "events", "switchover", "sync", "log"}
+        commands = {"group", "status", "events", "switchover", "sync", "log", "selftest"}
         self.assertEqual(self.offers(""), commands | {"--bus", "--help", "--version"})
-        self.assertEqual(self.offers("s"), {"status", "switchover", "sync"})
+        self.assertEqual(self.offers("s"), {"status", "switchover", "sync", "selftest"})
         self.assertEqual(self.offers("--bus", "none", "sw"), {"switchover"})
         self.assertEqual(self.offers("group", ""), {"create", "delete", "--help"})
         self.assertEqual(self.offers("log", ""), {"show", "--help"})
@@ -79,6 +79,9 @@ class CompletionTest(unittest.TestCase):
         self.assertEqual(self.offers("group", "create", ""), {"planned", "--config"})
         self.assertEqual(self.offers("log", "show", ""), names | OPTIONS_OF_LOG_SHOW)
         self.assertEqual(self.offers("log", "show", "-"), OPTIONS_OF_LOG_SHOW)
+        self.assertEqual(self.offers("selftest", ""), {"soft-reboot", "--help"})
+        self.assertEqual(self.offers("selftest", "soft-reboot", ""),
+                         names | {"--yes", "--json", "--state"})
 
     def test_a_switchover_is_to_a_member(self) -> None:
         self.assertEqual(self.offers("switchover", "home", ""), {"alpha", "beta", "gamma"})
