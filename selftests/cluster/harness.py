@@ -460,10 +460,23 @@ class Client:
         return data
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(frozen=True)
 class Frame:
-    at: float       # seconds, the host's one clock for all ports
+    at: float           # seconds, the host's one clock for all ports
     port: str
+    flow: str = ""      # who sends it to whom
+    made: float | None = None   # of a TCP segment: when, seconds of a clock of its flow
+
+    LINE = re.compile(r"^(\d+\.\d+) (?:IP6? (\S+ > \S+):)?(?:.*\bTS val (\d+) )?", re.M)
+
+    @classmethod
+    def read(cls, port: str, said: str) -> list[Frame]:
+        """Of tcpdump's lines."""
+        return [cls(float(at), port, flow or "", int(made) / 1000 if made else None)
+                for at, flow, made in cls.LINE.findall(said)]
+
+    def __str__(self) -> str:
+        return f"{self.at:.3f} of {self.port}: {self.flow or 'not IP'}"
 
 
 class Wire:
@@ -479,7 +492,7 @@ class Wire:
             self.captures[node] = subprocess.Popen(
                 [str(LAB), "netns", "--name", lab.name, "--", "tcpdump", "-i",
                  port, "-Q", "in", "-tt", "-n", "-l", "--immediate-mode",
-                 "-q", "-s", "64", "ether", "src", SERVICE_MAC],
+                 "-s", "128", "ether", "src", SERVICE_MAC],
                 text=True, stdout=self.files[node], stderr=subprocess.PIPE)
         for node, process in self.captures.items():
             assert process.stderr
@@ -500,29 +513,40 @@ class Wire:
                                 f"{dropped[1]} frames")
             with self.files[node] as file:
                 file.seek(0)
-                out = file.read()
-            found[node] = [
-                Frame(float(m.group(1)), node)
-                for m in re.finditer(r"^(\d+\.\d+) ", out, re.M)]
+                found[node] = Frame.read(node, file.read())
         return found
+
+
+STAMP_S = 0.02          # what a timestamp may be off, and its clock
+
+
+def on_the_way(frames: list[Frame], stopped: float) -> list[Frame]:
+    """What a machine that has stood still since @stopped had given to its network
+    device before that, which sends it when the machine goes on. TCP's timestamps
+    (RFC 7323) say when a segment was made, by a clock that goes on all the while."""
+    zero: dict[str, float] = {}     # by the host's clock
+    for f in frames:
+        if f.made is not None and f.at <= stopped:
+            zero[f.flow] = min(zero.get(f.flow, f.at), f.at - f.made)
+    return [f for f in frames if f.at > stopped and f.made is not None and f.flow in zero
+            and zero[f.flow] + f.made <= stopped + STAMP_S]
 
 
 def one_server_at_a_time(frames: dict[str, list[Frame]],
                          *turns: str) -> list[float]:
     """I5 on the wire: who sends frames of the group, in turn, are just these.
     The silence between one and the next, in milliseconds."""
-    sent = sorted((frame.at, node) for node, seen in frames.items()
-                  for frame in seen)
-    silences, order = [], [node for _, node in sent[:1]]
-    for (before, node), (at, other) in zip(sent, sent[1:]):
-        if node != other:
-            silences.append((at - before) * 1000)
-            order.append(other)
+    sent = sorted((frame for seen in frames.values() for frame in seen),
+                  key=lambda frame: frame.at)
+    changes = [(before, after) for before, after in zip(sent, sent[1:])
+               if before.port != after.port]
+    order = [*(frame.port for frame in sent[:1]), *(after.port for _, after in changes)]
     if order != list(turns):
         raise LabFailed(f"expected frames of {', then '.join(turns)}; there are "
                         f"those of {', then '.join(order[:9])}"
-                        f"{' …' if order[9:] else ''}")
-    return silences
+                        f"{' …' if order[9:] else ''}: "
+                        + "; ".join(str(after) for _, after in changes[:9]))
+    return [(after.at - before.at) * 1000 for before, after in changes]
 
 
 def default_lab_name() -> str:
