@@ -50,9 +50,11 @@ public:
         view_t before = header.anchor_view;
         for (uint64_t i = header.base.value(); valid; ++i) {
             auto it = entries.find(i);
+            /* After an end that nobody knows it is taken as it comes (kmod/log_priv.h). */
+            const bool unanchored = i > 1 && !before;
             bool good = it != entries.end() && damaged != index_t(i) &&
                         it->second.view <= header.formed && it->second.view >= before &&
-                        (it->second.view == before || it->second.is_view);
+                        (it->second.view == before || it->second.is_view || unanchored);
             if (!good) {
                 break;
             }
