@@ -82,14 +82,15 @@ private:
     service::observed now_;
 };
 
-/* The kernel's log for FETCH, on a socket of its own: it runs in another thread. */
+/* The kernel's log for FETCH and files for COPY, each on a socket of its own: it runs in another
+ * thread. */
 struct kernel_reader {
     std::string group;
     uint8_t member;
     std::mutex mutex;
     std::optional<knl::genl> nl;
 
-    result<std::vector<uint8_t>> read(index_t first, index_t last) {
+    result<knl::attributes> call(knl::request request) {
         std::lock_guard lock(mutex);
         if (!nl) {
             auto opened = knl::genl::open();
@@ -98,15 +99,36 @@ struct kernel_reader {
             }
             nl = std::move(*opened);
         }
-        auto count = std::min<uint64_t>(last - first + 1, UINT32_MAX);
-        auto r = nl->call(knl::request(HARP_CMD_LOG_READ, group, member)
-                                  .u64(HARP_A_INDEX, first.value())
-                                  .u32(HARP_A_COUNT, static_cast<uint32_t>(count)));
+        auto r = nl->call(std::move(request));
         if (!r) {
             nl.reset();
+        }
+        return r;
+    }
+    result<std::vector<uint8_t>> read(index_t first, index_t last) {
+        auto count = std::min<uint64_t>(last - first + 1, UINT32_MAX);
+        auto r = call(knl::request(HARP_CMD_LOG_READ, group, member)
+                              .u64(HARP_A_INDEX, first.value())
+                              .u32(HARP_A_COUNT, static_cast<uint32_t>(count)));
+        return r ? result<std::vector<uint8_t>>(std::move(r->records)) : r.error();
+    }
+    result<cluster::copy_piece> copy(const cluster::copy_cursor &at) {
+        knl::request ask(HARP_CMD_COPY_READ, group, member);
+        ask.u8(HARP_A_COPY_PASS, at.pass).u64(HARP_A_COPY_FID, at.fid).u64(HARP_A_COPY_AT, at.at);
+        if (at.end != 0) {
+            ask.u64(HARP_A_COPY_END, at.end);
+        }
+        auto r = call(std::move(ask));
+        if (!r) {
             return r.error();
         }
-        return std::move(r->records);
+        cluster::copy_piece p;
+        p.next = {static_cast<uint8_t>(r->get(HARP_A_COPY_PASS)), r->get(HARP_A_COPY_FID),
+                  r->get(HARP_A_COPY_AT), r->get(HARP_A_COPY_END)};
+        p.index = index_t(r->get(HARP_A_INDEX));
+        p.count = static_cast<uint32_t>(r->get(HARP_A_COUNT));
+        p.records = std::move(r->records);
+        return p;
     }
 };
 
@@ -185,6 +207,10 @@ result<backend> make_data(const backend_request &r) {
     reader->group = r.group->name;
     reader->member = r.self.value();
     out.read_log = [reader](index_t first, index_t last) { return reader->read(first, last); };
+    auto copier = std::make_shared<kernel_reader>();
+    copier->group = reader->group;
+    copier->member = reader->member;
+    out.read_copy = [copier](const cluster::copy_cursor &at) { return copier->copy(at); };
     return out;
 }
 

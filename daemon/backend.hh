@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "cluster/copy_stream.hh"
 #include "config/group.hh"
 #include "knl/replica.hh"
 #include "service/service.hh"
@@ -59,6 +60,8 @@ struct backend {
     std::unique_ptr<knl::replica> replica;
     /* Records for a FETCH; called from a worker, thread-safe. Empty: none to give. */
     std::function<result<std::vector<uint8_t>>(index_t first, index_t last)> read_log;
+    /* Pieces of the file state for a COPY; the same. */
+    cluster::copy_read_fn read_copy;
 };
 
 using backend_fn = std::function<result<backend>(const backend_request &)>;

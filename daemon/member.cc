@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 #include "member.hh"
 
-#include "cluster/records.hh"
 #include "knl/host.hh"
 #include "net/tcp.hh"
 #include "util/fault.hh"
@@ -12,7 +11,6 @@
 #include <algorithm>
 #include <filesystem>
 #include <fmt/format.h>
-#include <sys/socket.h>
 
 namespace harp {
 
@@ -21,9 +19,6 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr duration_t link_retry_after = 100ms;
-constexpr duration_t link_dial_limit = 2s;
-constexpr duration_t fetch_dial_limit = 3s;
 /* A start or stop of the service that failed is tried again. */
 constexpr duration_t service_retry_after = 1s;
 /* A beat comes at least every half second. */
@@ -100,6 +95,7 @@ group_member::~group_member() {
     *alive_ = false;
     disk_worker_.reset();
     clients_worker_.reset();
+    copy_.reset();
     fetch_worker_.reset();
     dialler_.reset();
     catch_up_.reset();
@@ -350,6 +346,7 @@ void group_member::make_catch_up() {
     e.outline = [this](slot_t peer, auto done) { dial_outline(peer, std::move(done)); };
     e.fetch = [this](const log_source &s, auto done) { dial_fetch(s, std::move(done)); };
     catch_up_ = std::make_unique<cluster::catch_up>(std::move(e));
+    copy_ = std::make_unique<cluster::copy_end>(*env_.events);
     catch_up_->look(own_);
 }
 
@@ -567,166 +564,6 @@ void group_member::on_control(const message &msg, const cluster::endpoint &from)
     }
     core_->step(boottime_now(), msg);
     carry_out();
-}
-
-/* ---- links ---- */
-
-cluster::greeting group_member::greet(cluster::greeting_kind kind) const {
-    cluster::greeting g;
-    g.kind = kind;
-    g.sender = self_;
-    g.group = disk_.group;
-    g.lineage = disk_.lineage;
-    g.epoch = disk_.epoch;
-    g.inc = core_->disk().inc;
-    return g;
-}
-
-void group_member::set_link(const std::optional<link_wanted> &wanted) {
-    const bool found = std::exchange(link_found_, false);
-    if (link_ == wanted && !found) {
-        return;
-    }
-    dialler_.reset();
-    link_ = wanted;
-    link_given_ = found && wanted;
-    if (!wanted) {
-        backend_.replica->drop_link();
-        return;
-    }
-    dial_link();
-}
-
-void group_member::dial_link() {
-    if (!link_ || !link_->connects || link_given_ || dialler_) {
-        return;
-    }
-    auto hello = greet(cluster::greeting_kind::link);
-    hello.view = link_->view;
-    dialler_ = std::make_unique<cluster::dialler>(
-            *env_.events, routes(link_->peer), hello, "", link_dial_limit,
-            [this, which = *link_](result<cluster::dialler::granted> r) {
-                dialler_.reset();
-                if (!link_ || *link_ != which) {
-                    return;
-                }
-                if (r) {
-                    cluster::tune_stream(r->socket.get());
-                    link_given_ = true;
-                    backend_.replica->give_link(std::move(r->socket), which);
-                    return;
-                }
-                log_debug("{}: link to {}: {}", group_.name, peer_name(which.peer), r.error().text);
-                link_timer_.set_time(boottime_now() + link_retry_after);
-            });
-}
-
-void group_member::on_caller(cluster::caller who) {
-    size_t network = 0;
-    if (who.hello.sender == self_ || !is_peer_address(who.hello.sender, who.from, &network)) {
-        foreign_++;
-        cluster::reply(who.socket, {EACCES, "not the address of that member"});
-        return;
-    }
-    if (who.hello.lineage != disk_.lineage || who.hello.epoch != disk_.epoch ||
-        who.hello.inc < core_->disk().peer_inc[who.hello.sender.value()]) {
-        cluster::reply(who.socket, {ESTALE, "another lineage, epoch or an earlier incarnation"});
-        return;
-    }
-    if (who.hello.kind == cluster::greeting_kind::fetch) {
-        serve_fetch(std::move(who));
-    } else if (who.hello.kind == cluster::greeting_kind::outline) {
-        tell_outline(who);
-    } else {
-        accept_link(std::move(who));
-    }
-}
-
-void group_member::accept_link(cluster::caller who) {
-    bool wanted = link_ && !link_->connects && link_->peer == who.hello.sender &&
-                  link_->view == who.hello.view;
-    if (!wanted) {
-        cluster::reply(who.socket, {EAGAIN, "no link of that view is wanted here now"});
-        return;
-    }
-    if (!cluster::reply(who.socket, {})) {
-        return;
-    }
-    cluster::tune_stream(who.socket.get());
-    link_given_ = true;
-    backend_.replica->give_link(std::move(who.socket), *link_);
-}
-
-void group_member::serve_fetch(cluster::caller who) {
-    if (!backend_.read_log || fetch_worker_->pending() > 2) {
-        cluster::reply(who.socket, {EAGAIN, "no records to give now"});
-        return;
-    }
-    if (!cluster::reply(who.socket, {})) {
-        return;
-    }
-    cluster::tune_stream(who.socket.get());
-    auto caller = std::make_shared<cluster::caller>(std::move(who));
-    fetch_worker_->run([read = backend_.read_log, caller, name = group_.name] {
-        timeval limit{5, 0};
-        setsockopt(caller->socket.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
-        index_t at = caller->hello.first;
-        while (at <= caller->hello.last) {
-            auto bytes = read(at, caller->hello.last);
-            if (!bytes || bytes->empty()) {
-                log_warning("{}: FETCH from {}: {}", name, at.value(),
-                            bytes ? "no record" : bytes.error().text);
-                return;
-            }
-            size_t sent = 0;
-            while (sent < bytes->size()) {
-                ssize_t n = ::send(caller->socket.get(), bytes->data() + sent, bytes->size() - sent,
-                                   MSG_NOSIGNAL);
-                if (n <= 0) {
-                    return;
-                }
-                sent += static_cast<size_t>(n);
-            }
-            at = at + cluster::count_records(*bytes);
-        }
-    });
-}
-
-void group_member::tell_outline(const cluster::caller &who) {
-    if (!last_marks_) {
-        cluster::reply(who.socket, {EAGAIN, "the log is not known yet"});
-        return;
-    }
-    const object_report &r = last_marks_->report;
-    cluster::reply(who.socket, {0, cluster::encode(cluster::log_outline{core_->disk().inc, r.view,
-                                                                        tidy(r.log), r.cp, r.ap})});
-}
-
-void group_member::dial_fetch(const log_source &source,
-                              std::function<void(result<unique_fd>)> done) {
-    auto hello = greet(cluster::greeting_kind::fetch);
-    hello.first = source.first;
-    hello.last = source.last;
-    fetch_dialler_ = std::make_unique<cluster::dialler>(
-            *env_.events, routes(source.member), hello, "", fetch_dial_limit,
-            [this, done = std::move(done)](result<cluster::dialler::granted> r) {
-                fetch_dialler_.reset();
-                if (r) {
-                    done(std::move(r->socket));
-                } else {
-                    done(r.error());
-                }
-            });
-}
-
-void group_member::dial_outline(slot_t peer,
-                                std::function<void(result<cluster::log_outline>)> done) {
-    outline_dialler_ = std::make_unique<cluster::dialler>(
-            *env_.events, routes(peer), greet(cluster::greeting_kind::outline), "",
-            fetch_dial_limit, [this, done = std::move(done)](result<cluster::dialler::granted> r) {
-                outline_dialler_.reset();
-                done(r ? cluster::decode_outline(r->text) : r.error());
-            });
 }
 
 /* ---- service ---- */

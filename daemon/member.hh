@@ -106,6 +106,7 @@ private:
     void dial_link();
     void accept_link(cluster::caller who);
     void serve_fetch(cluster::caller who);
+    void serve_copy(cluster::caller who);
     void tell_outline(const cluster::caller &who);
     void dial_fetch(const vsr::log_source &source, std::function<void(result<unique_fd>)> done);
     void dial_outline(slot_t peer, std::function<void(result<cluster::log_outline>)> done);
@@ -151,6 +152,7 @@ private:
     std::unique_ptr<cluster::dialler> fetch_dialler_;
     std::unique_ptr<cluster::dialler> outline_dialler_;
     std::unique_ptr<cluster::catch_up> catch_up_;
+    std::unique_ptr<cluster::copy_end> copy_;     /* that is given to another member */
     std::optional<vsr::kernel_command> adopting_; /* waits for records (V6) */
 
     service_phase service_ = service_phase::off;

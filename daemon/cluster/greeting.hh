@@ -6,13 +6,13 @@
  *	offset	bytes
  *	0	4	magic "HARG"
  *	4	1	version
- *	5	1	kind: 1 LINK, 2 FETCH, 3 ADMIN, 4 OUTLINE
+ *	5	1	kind: 1 LINK, 2 FETCH, 3 ADMIN, 4 OUTLINE, 5 COPY
  *	6	1	sender's slot
  *	7	1	0
  *	8	16	group
  *	24	8	lineage
  *	32	4	epoch
- *	36	4	bytes of body that follow (ADMIN)
+ *	36	4	bytes of body that follow (ADMIN; COPY: a cursor, copy_piece.hh)
  *	40	8	sender's incarnation
  *	48	8	view (LINK: of the link)
  *	56	8	first index (FETCH)
@@ -22,7 +22,8 @@
  *
  * The answer: magic "HARA", version, code (0: granted), 2 bytes 0, bytes of text, text.
  * After a granted LINK the stream is the kernels'; after a granted FETCH whole records
- * follow until the end of the stream. OUTLINE is answered with text alone (outline.hh).
+ * follow until the end of the stream; after a granted COPY pieces of the file state
+ * (copy_piece.hh). OUTLINE is answered with text alone (outline.hh).
  */
 #pragma once
 
@@ -35,7 +36,7 @@
 
 namespace harp::cluster {
 
-enum class greeting_kind : uint8_t { link = 1, fetch = 2, admin = 3, outline = 4 };
+enum class greeting_kind : uint8_t { link = 1, fetch = 2, admin = 3, outline = 4, copy = 5 };
 
 struct greeting {
     greeting_kind kind = greeting_kind::link;

@@ -371,6 +371,10 @@ TEST(greeting, round_trips_and_refuses_what_does_not_check) {
     g.last = index_t(20);
     g.body_bytes = 5;
     EXPECT_FALSE(cluster::decode_greeting(cluster::encode(g)).ok());
+    g.kind = cluster::greeting_kind::copy;
+    EXPECT_TRUE(cluster::decode_greeting(cluster::encode(g)).ok());
+    g.body_bytes = 33;
+    EXPECT_FALSE(cluster::decode_greeting(cluster::encode(g)).ok()) << "more than a cursor";
 }
 
 TEST(notice, round_trips_and_refuses_what_does_not_check) {

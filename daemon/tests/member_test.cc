@@ -2,12 +2,14 @@
 /* A member whose kernel and service do what a test wants: what it makes of their failures. */
 #include "member.hh"
 
+#include "linux/harp_netlink.h"
 #include "util/json.hh"
 #include "util/text.hh"
 
 #include <filesystem>
 #include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 
 namespace harp {
 namespace {
@@ -176,6 +178,12 @@ protected:
             backend b;
             b.replica = std::make_unique<serving_replica>(r.disk, facts_, told_);
             b.service = std::make_unique<scripted_service>(*r.events, log_);
+            b.read_copy = [](const cluster::copy_cursor &at) {
+                cluster::copy_piece p;
+                p.next = {HARP_NL_COPY_DONE, at.fid, 0, 99};
+                p.index = index_t(41);
+                return p;
+            };
             return b;
         };
         auto m = group_member::make(std::move(env), group_, slot_t(0));
@@ -326,6 +334,42 @@ TEST_F(member_service, whom_an_earlier_harpd_knew_to_be_connected_is_woken) {
     ASSERT_TRUE(list.store().ok());
     start();
     EXPECT_EQ(log_.woken, std::vector{client});
+}
+
+TEST_F(member_service, who_serves_gives_a_copy_of_its_files) {
+    start();
+    watermarks marks{serving_replica(disk_, facts_, told_).found(), {}, {}, false};
+    marks.report.ap = index_t(40);
+    hooks_.event(marks);
+    int ends[2];
+    ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+    unique_fd mine(ends[0]);
+    cluster::caller who;
+    who.socket = unique_fd(ends[1]);
+    who.hello.kind = cluster::greeting_kind::copy;
+    who.hello.sender = slot_t(1);
+    who.hello.group = disk_.group;
+    who.hello.lineage = disk_.lineage;
+    who.hello.epoch = disk_.epoch;
+    who.hello.inc = incarnation_t(1);
+    who.body = encode(cluster::copy_cursor{});
+    who.from = cluster::make_endpoint("127.0.6.2", 700).value();
+    member_->on_caller(std::move(who));
+    const std::string said = R"({"from":40})";
+    std::vector<uint8_t> bytes(cluster::answer_bytes + said.size());
+    ASSERT_EQ(recv(mine.get(), bytes.data(), bytes.size(), MSG_WAITALL),
+              static_cast<ssize_t>(bytes.size()));
+    EXPECT_EQ(std::string(bytes.begin() + cluster::answer_bytes, bytes.end()), said);
+    std::vector<cluster::copy_piece> pieces;
+    auto taken = cluster::take_copy(
+            mine.get(), {}, 5000,
+            [&](const cluster::copy_cursor &, const cluster::copy_piece &p) -> result<void> {
+                pieces.push_back(p);
+                return {};
+            });
+    EXPECT_TRUE(taken.ok());
+    ASSERT_EQ(pieces.size(), 1U);
+    EXPECT_EQ(pieces[0].index, index_t(41));
 }
 
 TEST_F(member_service, a_list_of_clients_that_could_not_be_stored_is_stored_later) {

@@ -3,6 +3,7 @@
  * A witness's harpd in this process, on loopback: what it does with what strangers and
  * mistaken peers send to its ports, and with files that are not what they should be.
  */
+#include "cluster/copy_piece.hh"
 #include "cluster/outline.hh"
 #include "node.hh"
 #include "util/json.hh"
@@ -313,6 +314,17 @@ TEST_F(node_ports, a_greeting_of_the_wrong_place_is_told_so) {
     g.epoch = epoch_t(2);
     EXPECT_EQ(answer_to("127.0.8.1", g), ESTALE);
     EXPECT_EQ(answer_to("127.0.8.1", hello(greeting_kind::link)), EAGAIN) << "no view, no link";
+}
+
+TEST_F(node_ports, who_does_not_serve_gives_no_copy) {
+    start();
+    ASSERT_TRUE(wait([&] { return group_status()["state"] == "outside"; }));
+    const std::string at = cluster::encode(cluster::copy_cursor{});
+    auto g = hello(greeting_kind::copy);
+    EXPECT_EQ(answer_to("127.0.8.1", g), EBADMSG) << "from where on?";
+    g.body_bytes = static_cast<uint32_t>(at.size());
+    EXPECT_EQ(answer_to("127.0.8.1", g, at), EAGAIN);
+    EXPECT_EQ(answer_to("127.0.8.1", g, std::string(at.size(), '\xff')), EBADMSG);
 }
 
 TEST_F(node_ports, a_member_tells_another_what_log_it_has) {
