@@ -20,19 +20,38 @@
 #include "lower.h"
 #include "node.h"
 
-/* Which node an inode section is about; NULL when it is gone. */
-static int harp_apply_node(struct harp_replica *r, u64 fid, struct harp_node **n)
+/* Could the lower be ahead of what is being applied? */
+static bool harp_apply_behind(const struct harp_replica *r)
 {
+	return harp_redoing(r) || harp_copying(r);
+}
+
+/**
+ * harp_apply_node() - what a section or a name is about
+ * @r: the replica
+ * @fid: which
+ * @n: set to its node, referenced; NULL: it is gone, or is yet to come
+ *
+ * Context: apply thread, or who takes a copy; under the lower's cred.
+ * Return: 0; -EUCLEAN: it is not there, and should be; or the lower's error.
+ */
+int harp_apply_node(struct harp_replica *r, u64 fid, struct harp_node **n)
+{
+	int err = 0;
+
 	*n = harp_node_load(r, fid);
 	if (!IS_ERR(*n))
 		return 0;
-	if (*n == ERR_PTR(-ESTALE) || (*n == ERR_PTR(-ENOENT) && harp_redo_dies(r, fid))) {
-		atomic64_inc(&harp_lower(r)->n_skipped);
-		*n = NULL;
-		return 0;
-	}
-	/* Given once, not gone, and not there: the lower is not what it should be. */
-	return *n == ERR_PTR(-ENOENT) ? -EUCLEAN : PTR_ERR(*n);
+	if (*n != ERR_PTR(-ESTALE) && *n != ERR_PTR(-ENOENT))
+		return PTR_ERR(*n);
+	if (*n == ERR_PTR(-ENOENT) && !harp_redo_dies(r, fid))
+		/* Given once, not gone, and not there: the lower is not what it should be. */
+		err = harp_copying(r) ? harp_rows_owe(harp_lower(r), fid) : -EUCLEAN;
+	if (err)
+		return err;
+	atomic64_inc(&harp_lower(r)->n_skipped);
+	*n = NULL;
+	return 0;
 }
 
 /* For contents and extended attributes: nobody reads those of what dies (kernel-notes 25). */
@@ -232,8 +251,7 @@ static int harp_apply_nlink(struct harp_node *n, const struct harp_sec_inode *se
 				return err;
 		}
 	}
-	/* In redo the lower may be ahead of the record. */
-	if (inode->i_nlink == want || harp_redoing(n->r))
+	if (inode->i_nlink == want || harp_apply_behind(n->r))
 		return 0;
 	atomic64_inc(&lw->n_nlink);
 	pr_warn_ratelimited("harp: %s/%u: fid %llx has %u names on the lower, its record says %u\n",
@@ -297,7 +315,7 @@ static int harp_apply_section(struct harp_replica *r, const struct harp_rec *rec
 
 	if (sec->state == HARP_STATE_GONE) {
 		/* Moved there by what was redone before, or made and not yet placed. */
-		err = harp_redoing(r) ? harp_orphan_clear(harp_lower(r), fid) : 0;
+		err = harp_apply_behind(r) ? harp_orphan_clear(harp_lower(r), fid) : 0;
 		if (err)
 			return err;
 		n = harp_node_peek(r, fid);
@@ -330,6 +348,25 @@ static int harp_apply_sections(struct harp_replica *r, const struct harp_rec *re
 
 /* --------------------------------------------------------------------- the operations */
 
+/* Its target, for a symbolic link: of the record, or of a piece, which has it as data. */
+static char *harp_object_target(const struct harp_rec *rec, const struct harp_sec_inode *sec)
+{
+	const char *target = rec->data;
+	u32 len;
+
+	if (!S_ISLNK(le32_to_cpu(sec->mode)))
+		return NULL;
+	if (rec->symlink) {
+		target = harp_symlink_target(rec->symlink);
+		len = harp_symlink_len(rec->symlink);
+	} else if (rec->data_sec) {
+		len = le32_to_cpu(rec->data_sec->len);
+	} else {
+		return ERR_PTR(-EUCLEAN);
+	}
+	return kmemdup_nul(target, len, GFP_KERNEL) ?: ERR_PTR(-ENOMEM);
+}
+
 /* Make the object of a creating record, still in orphans/. */
 static int harp_object_create(struct harp_replica *r, const struct harp_rec *rec,
 			      const struct harp_sec_inode *sec, struct harp_node **res)
@@ -340,16 +377,12 @@ static int harp_object_create(struct harp_replica *r, const struct harp_rec *rec
 		.btime = harp_time_get(&sec->btime),
 		.parent = S_ISDIR(le32_to_cpu(sec->mode)) ? le64_to_cpu(sec->parent) : 0,
 	};
-	char *target = NULL;
+	char *target = harp_object_target(rec, sec);
 	struct dentry *lower;
 	struct harp_node *n;
 
-	if (rec->symlink) {
-		target = kmemdup_nul((const char *)(rec->symlink + 1),
-				     harp_symlink_len(rec->symlink), GFP_KERNEL);
-		if (!target)
-			return -ENOMEM;
-	}
+	if (IS_ERR(target))
+		return PTR_ERR(target);
 	lower = harp_orphan_make(harp_lower(r), sec, target);
 	kfree(target);
 	if (IS_ERR(lower))
@@ -362,9 +395,20 @@ static int harp_object_create(struct harp_replica *r, const struct harp_rec *rec
 	return 0;
 }
 
-/* The object of a creating record: found, from an earlier try or in redo, or made. */
-static int harp_object_get(struct harp_replica *r, const struct harp_rec *rec,
-			   const struct harp_sec_inode *sec, struct harp_node **n)
+/**
+ * harp_apply_object() - the object of a creating record, or of a piece of a copy
+ * @r: the replica
+ * @rec: the record
+ * @sec: its section of the object
+ * @n: set to its node, referenced, with what @rec says of it; NULL: it is gone
+ *
+ * It is found, from an earlier try, in redo or from a copy, or is made in orphans/.
+ *
+ * Context: apply thread, or who takes a copy; under the lower's cred.
+ * Return: 0 or -errno.
+ */
+int harp_apply_object(struct harp_replica *r, const struct harp_rec *rec,
+		      const struct harp_sec_inode *sec, struct harp_node **n)
 {
 	struct harp_lower *lw = harp_lower(r);
 	u64 fid = le64_to_cpu(sec->fid);
@@ -404,7 +448,7 @@ static int harp_apply_create(struct harp_replica *r, const struct harp_rec *rec)
 
 	if (!sec || rec->nname != 1)
 		return -EUCLEAN;
-	err = harp_object_get(r, rec, sec, &n);
+	err = harp_apply_object(r, rec, sec, &n);
 	if (err || !n)
 		return err;
 	err = harp_apply_node(r, le64_to_cpu(rec->name[0]->dir), &dir);
@@ -790,13 +834,13 @@ static void harp_apply_batch(struct harp_replica *r, u64 limit)
 	harp_apply_note(r, first, count);
 	harp_fault(r, HARP_FAULT_APPLYING);
 	for (i = first; i < first + count; i++) {
-		/* A feed may have ended meanwhile. */
-		if (harp_apply_limit(r) < i)
+		/* A feed may have ended meanwhile, or the copy is to end first. */
+		if (harp_apply_limit(r) < i || harp_copy_due(r))
 			break;
 		if (harp_apply_one(r, i))
 			return;		/* the note stays: a suspect */
 	}
-	if (harp_apply_limit(r) < i)
+	if (harp_apply_limit(r) < i || harp_copy_due(r))
 		harp_apply_note(r, 0, 0);
 	if (!harp_redoing(r))
 		harp_redo_end(r);
@@ -811,14 +855,19 @@ static int harp_apply_thread(void *arg)
 	struct harp_replica *r = arg;
 	const struct cred *old = override_creds(r->cred);
 	unsigned int nofs = memalloc_nofs_save();
-	u64 limit = 0;
+	u64 limit;
 
 	/* Else the lower's writeback may wait for itself in a full machine. */
 	current->flags |= PF_LOCAL_THROTTLE;
 	while (!kthread_should_stop()) {
-		wait_event_idle(r->apply_wq, kthread_should_stop() ||
-				(limit = harp_apply_limit(r)) > READ_ONCE(r->ap));
-		if (!kthread_should_stop())
+		wait_event_idle(r->apply_wq, kthread_should_stop() || harp_copy_due(r) ||
+				harp_apply_limit(r) > READ_ONCE(r->ap));
+		if (kthread_should_stop())
+			break;
+		limit = harp_apply_limit(r);
+		if (harp_copy_due(r))
+			harp_copy_end(r);
+		else if (limit > READ_ONCE(r->ap))
 			harp_apply_batch(r, limit);
 	}
 	memalloc_nofs_restore(nofs);

@@ -25,6 +25,7 @@
 #define HARP_FID_FOREIGN	U64_MAX		/* an object without a fid */
 #define HARP_NOT_SO		1		/* the names hold something else */
 #define HARP_PUT_TRIES		4
+#define HARP_XATTR_PLACE	HARP_XATTR_HIDDEN "place"
 
 /**
  * struct harp_spot - a name in a directory of the lower
@@ -292,6 +293,136 @@ int harp_orphan_clear(struct harp_lower *lw, u64 fid)
 	return err == HARP_NOT_SO ? 0 : err;
 }
 
+/* ------------------------------------------------ directories that are to come back */
+
+/**
+ * struct harp_place - where a directory was that had to give way while a copy goes on
+ * @dir: fid of the directory it was in
+ * @name: its name there, without NUL
+ */
+struct harp_place {
+	__le64 dir;
+	char name[HARP_NAME_MAX];
+};
+
+static_assert(sizeof(struct harp_place) == ALIGN(sizeof(__le64) + HARP_NAME_MAX, 8));
+
+/* In an xattr, so that a crash leaves it with the directory. */
+static int harp_place_note(struct harp_lower *lw, struct dentry *dentry,
+			   const struct harp_spot *at)
+{
+	struct harp_place place;
+	u64 dir;
+	int err = harp_fid_at(at->dir, &dir);
+
+	if (err || dir == HARP_FID_FOREIGN)
+		return err ?: -EUCLEAN;
+	if (at->len > sizeof(place.name))
+		return -ENAMETOOLONG;
+	place.dir = cpu_to_le64(dir);
+	memcpy(place.name, at->name, at->len);
+	err = mnt_want_write(harp_mnt(lw));
+	if (err)
+		return err;
+	err = harp_do_setxattr(harp_mnt(lw), dentry, HARP_XATTR_PLACE, &place,
+			       offsetof(struct harp_place, name) + at->len);
+	mnt_drop_write(harp_mnt(lw));
+	return err;
+}
+
+/* Nothing of it is said any more: it has a place. */
+static int harp_place_forget(struct harp_lower *lw, struct dentry *dentry)
+{
+	int err = mnt_want_write(harp_mnt(lw));
+
+	if (err)
+		return err;
+	err = harp_do_removexattr(harp_mnt(lw), dentry, HARP_XATTR_PLACE);
+	mnt_drop_write(harp_mnt(lw));
+	return err == -ENODATA ? 0 : err;
+}
+
+/* No record may say the directory's mtime again: it is what it was before a step of ours. */
+static int harp_dir_mtime(struct harp_lower *lw, struct dentry *dir, struct timespec64 mtime)
+{
+	struct iattr ia = { .ia_valid = ATTR_MTIME | ATTR_MTIME_SET, .ia_mtime = mtime };
+	int err = mnt_want_write(harp_mnt(lw));
+
+	if (err)
+		return err;
+	inode_lock(d_inode(dir));
+	err = harp_do_setattr(harp_mnt(lw), dir, &ia);
+	inode_unlock(d_inode(dir));
+	mnt_drop_write(harp_mnt(lw));
+	return err;
+}
+
+/* A name for @n instead of its parked one, if it has that; as harp_spot_move(). */
+static int harp_spot_unpark(struct harp_lower *lw, struct harp_node *n, const struct harp_spot *to)
+{
+	char buf[HARP_ORPHAN_NAME_LEN + 1];
+	struct harp_spot orphan = harp_spot_orphan(lw, buf, n->fid);
+	int err = harp_spot_move(lw, &orphan, n->fid, to, HARP_FID_NONE, 0);
+
+	if (!err && harp_is_dir(n) && harp_copying(lw->r))
+		err = harp_place_forget(lw, n->lower);
+	return err;
+}
+
+/* Where @n was; -EUCLEAN: nothing says so. */
+static int harp_place_read(struct harp_node *n, struct harp_place *place, u32 *len)
+{
+	ssize_t size = harp_do_getxattr_raw(n->lower, HARP_XATTR_PLACE, place, sizeof(*place));
+
+	if (size == -ENODATA || size == -ERANGE)
+		return -EUCLEAN;
+	if (size < 0)
+		return size;
+	if (size <= offsetof(struct harp_place, name) ||
+	    size > offsetof(struct harp_place, name) + HARP_NAME_MAX)
+		return -EUCLEAN;
+	*len = size - offsetof(struct harp_place, name);
+	return 0;
+}
+
+/**
+ * harp_entry_back() - a parked directory goes back to where it was
+ * @n: the directory; no record has put it anywhere since it had to give way
+ *
+ * Context: apply thread, at the end of a copy, under the lower's cred.
+ * Return: 0; -EUCLEAN: nothing says where that is, or something else is there; or the
+ * lower's error.
+ */
+int harp_entry_back(struct harp_node *n)
+{
+	struct harp_lower *lw = harp_lower(n->r);
+	struct timespec64 mtime;
+	struct harp_place place;
+	struct harp_node *dir;
+	struct harp_spot to;
+	u64 found;
+	int err;
+
+	err = harp_place_read(n, &place, &to.len);
+	if (err)
+		return err;
+	dir = harp_node_load(n->r, le64_to_cpu(place.dir));
+	if (IS_ERR(dir))
+		return dir == ERR_PTR(-ENOENT) || dir == ERR_PTR(-ESTALE) ? -EUCLEAN :
+									    PTR_ERR(dir);
+	to.dir = dir->lower;
+	to.name = place.name;
+	mtime = harp_lower_mtime(d_inode(dir->lower));
+	harp_index_drop(harp_lnode(dir));
+	err = harp_spot_look(&to, &found);
+	if (!err && found == HARP_FID_NONE)
+		err = harp_spot_unpark(lw, n, &to) ?: harp_dir_mtime(lw, dir->lower, mtime);
+	else if (!err)
+		err = -EUCLEAN;
+	harp_node_put(dir);
+	return err == HARP_NOT_SO || err == -ELOOP ? -EUCLEAN : err;
+}
+
 /* --------------------------------------------------------------------- making */
 
 /* In orphans, locked: make the object; returns its dentry, @dentry is consumed. */
@@ -402,12 +533,11 @@ struct dentry *harp_orphan_make(struct harp_lower *lw, const struct harp_sec_ino
 /* Bring @n to @s, which holds nothing, from wherever it is. */
 static int harp_spot_place(struct harp_lower *lw, const struct harp_spot *s, struct harp_node *n)
 {
-	char buf[HARP_ORPHAN_NAME_LEN + 1];
-	struct harp_spot orphan = harp_spot_orphan(lw, buf, n->fid), from;
 	struct name_snapshot name;
+	struct harp_spot from;
 	int err;
 
-	err = harp_spot_move(lw, &orphan, n->fid, s, HARP_FID_NONE, 0);
+	err = harp_spot_unpark(lw, n, s);
 	if (err != HARP_NOT_SO)
 		return err;
 	if (!harp_is_dir(n))
@@ -425,16 +555,24 @@ static int harp_spot_place(struct harp_lower *lw, const struct harp_spot *s, str
 /* A directory that has to give way to a would-be loop: park it under its fid. */
 static int harp_dir_park(struct harp_lower *lw, struct dentry *dir, u64 fid)
 {
+	bool back = harp_copying(lw->r);
 	struct name_snapshot name;
+	struct timespec64 mtime;
 	struct harp_spot from;
-	int err;
+	int err = 0;
 
 	atomic64_inc(&lw->n_parked);
 	take_dentry_name_snapshot(&name, dir);
 	from.dir = dget_parent(dir);
 	from.name = name.name.name;
 	from.len = name.name.len;
-	err = harp_spot_park(lw, &from, fid);
+	mtime = harp_lower_mtime(d_inode(from.dir));
+	if (back)
+		err = harp_place_note(lw, dir, &from);
+	if (!err)
+		err = harp_spot_park(lw, &from, fid);
+	if (!err && back)
+		err = harp_dir_mtime(lw, from.dir, mtime);
 	dput(from.dir);
 	release_dentry_name_snapshot(&name);
 	return err;
@@ -444,14 +582,17 @@ static int harp_dir_park(struct harp_lower *lw, struct dentry *dir, u64 fid)
  * @dir, which @n is to be put into, is below it. When this was recorded it was not, so of it
  * and what is above it, up to @n, one at least got its place in a later record: that one is
  * parked until then. The others stay where they are, for no record may bring them back.
+ *
+ * While a copy goes on not all these records may be at hand. Any of them will do then, for
+ * its place is noted, and what no record has put elsewhere by the copy's end goes back.
  */
 static int harp_loop_break(struct harp_node *dir, struct harp_node *n)
 {
 	struct dentry *at = dget(dir->lower), *parent;
+	u64 fid = dir->fid;
 	int err = 0;
-	u64 fid;
 
-	while (at != n->lower && !IS_ROOT(at)) {
+	while (!harp_copying(dir->r) && at != n->lower && !IS_ROOT(at)) {
 		err = harp_fid_at(at, &fid);
 		if (err || harp_redo_moves(dir->r, fid))
 			break;
@@ -518,12 +659,9 @@ int harp_entry_put(struct harp_node *dir, const struct harp_sec_name *name, stru
 int harp_entry_create(struct harp_node *dir, const struct harp_sec_name *name,
 		      struct harp_node *n)
 {
-	struct harp_lower *lw = harp_lower(dir->r);
-	char buf[HARP_ORPHAN_NAME_LEN + 1];
-	struct harp_spot from = harp_spot_orphan(lw, buf, n->fid), to = harp_spot_of(dir, name);
-	int err;
+	struct harp_spot to = harp_spot_of(dir, name);
+	int err = harp_spot_unpark(harp_lower(dir->r), n, &to);
 
-	err = harp_spot_move(lw, &from, n->fid, &to, HARP_FID_NONE, 0);
 	if (err == HARP_NOT_SO || err == -ELOOP)
 		return harp_entry_put(dir, name, n);
 	if (!err)

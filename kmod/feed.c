@@ -15,6 +15,7 @@
  * at the first VIEW record above "formed", as if nothing had been fed (finding 2).
  */
 #include <linux/netlink.h>
+#include "copy.h"
 #include "dataplane.h"
 
 /**
@@ -89,7 +90,10 @@ static bool harp_feed_restarts(struct harp_replica *r, u64 match)
 {
 	u64 lb = READ_ONCE(r->lb);
 
-	return match == lb && lb == READ_ONCE(r->ap) && lb > harp_log_top(r->log);
+	if (match != lb || lb != READ_ONCE(r->ap))
+		return false;
+	/* What the log has is of what was on the disk before the copy. */
+	return lb > harp_log_top(r->log) || harp_copy_goes_on(r);
 }
 
 /* Where the history begins to be new, compared with the log: as in harp_view_check_log(). */
@@ -98,12 +102,16 @@ static int harp_feed_check_log(struct harp_replica *r, u64 match, struct netlink
 	struct harp_log_pos pos;
 
 	harp_log_pos(r->log, &pos);
-	if (pos.base > READ_ONCE(r->lb) + 1) {
-		NL_SET_ERR_MSG(extack, "the log begins after LB + 1: this member needs a copy");
+	if (READ_ONCE(r->copying) == HARP_NL_COPYING_PIECES) {
+		NL_SET_ERR_MSG(extack, "a copy onto the lower has not ended: go on with it");
 		return -ENODATA;
 	}
 	if (harp_feed_restarts(r, match))
 		return 0;
+	if (pos.base > READ_ONCE(r->lb) + 1) {
+		NL_SET_ERR_MSG(extack, "the log begins after LB + 1: this member needs a copy");
+		return -ENODATA;
+	}
 	if (match + 1 < pos.base || match > pos.top) {
 		NL_SET_ERR_MSG(extack, "MATCH: expected base - 1 to top of the log");
 		return -ERANGE;
@@ -152,7 +160,7 @@ static int harp_feed_match(struct harp_replica *r, u64 match)
 		spin_unlock(&r->lock);
 	}
 	/* Also at the top: bytes that look like records may follow it. */
-	if (match <= pos.top)
+	if (match <= pos.top && !harp_feed_restarts(r, match))
 		return harp_log_cut(r->log, match);
 	return harp_log_format(r->log, match + 1, 0, 0, pos.formed, false);
 }
@@ -240,6 +248,7 @@ out:
 void harp_feed_told(struct harp_replica *r, u64 cp, u64 ap)
 {
 	struct harp_feed *feed = &r->links->feed;
+	struct harp_copy_place copy;
 
 	lockdep_assert_held(&r->lock);
 	feed->cp = max(feed->cp, cp);
@@ -250,6 +259,11 @@ void harp_feed_told(struct harp_replica *r, u64 cp, u64 ap)
 	 */
 	if (feed->redo)
 		WRITE_ONCE(r->redo_to, max(cp, feed->upto));
+	/* Nor above a copy's e: the lower is to be the state of that, what dies later included. */
+	if (feed->redo && r->copying == HARP_NL_COPYING_LOG) {
+		harp_copy_told(r, &copy);
+		WRITE_ONCE(r->redo_to, min(r->redo_to, copy.upto));
+	}
 	feed->redo = false;
 }
 

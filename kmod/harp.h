@@ -8,7 +8,7 @@
  *		  netlink.c log.c log_open.c region.c codec.c
  *		  logs, ships, commits; role, fence, lease; knows no file system.
  *   lower side   lower.c node.c dirindex.c rows.c entry.c apply.c redo.c sync.c space.c
- *		  copy.c
+ *		  copy.c copynote.c copywrite.c copyend.c
  *		  applies records to the lower; knows no harp inode, takes no harp
  *		  VFS lock.
  *
@@ -26,6 +26,7 @@
 
 #include <linux/cred.h>
 #include <linux/fs.h>
+#include <linux/harp_netlink.h>
 #include <linux/kref.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
@@ -88,6 +89,7 @@ struct harp_replica {
 	bool serving;				/* V8 */
 	bool released;				/* parked operations return -ESTALE */
 	bool media_failure;
+	u8 copying;				/* enum harp_nl_copying, as noted */
 	bool confirm;				/* lease=confirm: see harp_recheck() */
 	u64 cp;					/* commit point */
 	u64 ap;					/* application point */
@@ -124,6 +126,14 @@ struct harp_replica {
 	atomic64_t n_wait_confirm;
 	atomic64_t n_bad_handle;
 };
+
+/* Has a copy of the file state onto this lower been begun and not ended (C2)? Any context. */
+static inline bool harp_copy_goes_on(const struct harp_replica *r)
+{
+	u8 copying = READ_ONCE(r->copying);
+
+	return copying == HARP_NL_COPYING_PIECES || copying == HARP_NL_COPYING_LOG;
+}
 
 /* Numbers in harp_netlink.h describe the same roles. */
 struct harp_replica_params {

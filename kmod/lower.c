@@ -8,6 +8,7 @@
  *	.harp/rows		see rows.c
  *	.harp/ino2fid		see rows.c
  *	.harp/lb		LB note (sync.c); written last, so what has one is whole
+ *	.harp/copy		copynote.c; not there unless a copy was begun
  *	.harp/orphans/		files without a name, and objects being made
  *	.harp/reserve		space.c
  */
@@ -416,6 +417,53 @@ static int harp_lower_lay_out(struct harp_lower *lw, struct fs_context *fc)
 	return err;
 }
 
+/**
+ * harp_lower_copy_file() - open .harp/copy
+ * @lw: the lower
+ * @make: make it if it is not there
+ *
+ * Context: process context, under the lower's cred.
+ * Return: 0; -ENOENT: it is not there; or the lower's error.
+ */
+int harp_lower_copy_file(struct harp_lower *lw, bool make)
+{
+	struct file *file;
+
+	if (lw->copy.file)
+		return 0;
+	file = harp_lower_file(lw, "copy", make, O_DSYNC);
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+	lw->copy.file = file;
+	return 0;
+}
+
+/**
+ * harp_lower_bare() - is this lower as it was laid out?
+ * @lw: the lower
+ *
+ * Context: process context, under the lower's cred.
+ * Return: 0; -ENOTEMPTY when a fid was given, or anything is there; or the lower's error.
+ */
+int harp_lower_bare(struct harp_lower *lw)
+{
+	if (READ_ONCE(lw->rows.next) > HARP_FID_FIRST)
+		return -ENOTEMPTY;
+	return harp_lower_empty(lw, lw->r->tree.dentry, false) ?:
+	       harp_lower_empty(lw, lw->r->orphans.dentry, false);
+}
+
+/* Is what is here the state of an index, or has a copy onto it not ended? */
+static int harp_lower_copying(struct harp_lower *lw, const char **why)
+{
+	int err = harp_lower_copy_file(lw, false);
+
+	*why = "is not a file that can be opened";
+	if (err)
+		return err == -ENOENT ? 0 : err;
+	return harp_copy_note_read(lw, why);
+}
+
 static int harp_lower_load(struct harp_lower *lw, struct fs_context *fc)
 {
 	const char *why = "tree/ or .harp/ is missing or not what it should be";
@@ -434,6 +482,12 @@ static int harp_lower_load(struct harp_lower *lw, struct fs_context *fc)
 		       &lw->r->uuid, lw->r->member, lw->r->lineage);
 		return err;
 	}
+	err = harp_lower_copying(lw, &why);
+	if (err) {
+		errorf(fc, "harp: the lower's .harp/copy %s (%pe); this member needs a copy", why,
+		       ERR_PTR(err));
+		return err;
+	}
 	err = harp_rows_head_read(lw, &why);
 	if (err) {
 		errorf(fc, "harp: the lower's .harp/rows %s", why);
@@ -446,6 +500,7 @@ static int harp_lower_load(struct harp_lower *lw, struct fs_context *fc)
 	}
 	spin_lock(&lw->r->lock);
 	lw->r->lb = lb;
+	lw->r->copying = lw->copy.noted.state;
 	lw->r->next_fid = max(lw->r->next_fid, lw->rows.next);
 	spin_unlock(&lw->r->lock);
 	return 0;
@@ -540,6 +595,7 @@ void harp_lower_close(struct harp_replica *r)
 		harp_lower_fput(lw->rows.ino2fid);
 		harp_lower_fput(lw->space.reserve);
 		harp_lower_fput(lw->sync.lb);
+		harp_lower_fput(lw->copy.file);
 		dput(lw->dir);
 		path_put(&r->tree);
 		path_put(&r->orphans);

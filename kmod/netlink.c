@@ -85,6 +85,20 @@ static const struct nla_policy harp_copy_policy[HARP_A_COPY_END + 1] = {
 	[HARP_A_COPY_END] = { .type = NLA_U64 },
 };
 
+static const struct nla_policy harp_copy_write_policy[HARP_A_COPY_NEXT_AT + 1] = {
+	HARP_POLICY_NAME,
+	[HARP_A_INDEX] = NLA_POLICY_MIN(NLA_U64, 1),
+	[HARP_A_RECORDS] = { .type = NLA_BINARY },
+	[HARP_A_COPY_PASS] = NLA_POLICY_MAX(NLA_U8, HARP_NL_COPY_ENTRIES),
+	[HARP_A_COPY_FID] = NLA_POLICY_MIN(NLA_U64, 1),
+	[HARP_A_COPY_AT] = { .type = NLA_U64 },
+	[HARP_A_COPY_END] = { .type = NLA_U64 },
+	[HARP_A_COPY_FROM] = { .type = NLA_U64 },
+	[HARP_A_COPY_NEXT_PASS] = NLA_POLICY_MAX(NLA_U8, HARP_NL_COPY_DONE),
+	[HARP_A_COPY_NEXT_FID] = NLA_POLICY_MIN(NLA_U64, 1),
+	[HARP_A_COPY_NEXT_AT] = { .type = NLA_U64 },
+};
+
 /* ------------------------------------------------------------------------ state */
 
 /* A snapshot of what a replica knows; taken under replica.lock, told without. */
@@ -95,6 +109,8 @@ struct harp_nl_state {
 	u64 view, fence, cp, ap, lb, acked, peer_ap, peer_lb, peer_free;
 	u64 free_bytes, free_inodes;
 	struct harp_feed feed;
+	struct harp_copy_place copy;
+	u8 copying;
 	u32 promise_ms;
 	ktime_t now, lease, promise, hold;
 };
@@ -125,6 +141,8 @@ static void harp_nl_snapshot(struct harp_replica *r, struct harp_nl_state *st)
 		st->feed = r->links->feed;
 	else
 		memset(&st->feed, 0, sizeof(st->feed));
+	st->copying = r->copying;
+	harp_copy_told(r, &st->copy);
 	st->promise_ms = r->promise_ms;
 	st->lease = r->lease_until;
 	st->promise = r->promise_until;
@@ -237,6 +255,21 @@ static int harp_put_feed(struct sk_buff *skb, const struct harp_feed *feed)
 	return 0;
 }
 
+/* Where within COPY_FID its last writer stopped, that one knows: others begin with the fid. */
+static int harp_put_copying(struct sk_buff *skb, const struct harp_nl_state *st)
+{
+	const struct harp_copy_place *at = &st->copy;
+
+	if (nla_put_u8(skb, HARP_A_COPYING, st->copying) ||
+	    harp_put_u64(skb, HARP_A_COPY_FROM, at->from) ||
+	    harp_put_u64(skb, HARP_A_COPY_UPTO, at->upto) ||
+	    harp_put_u64(skb, HARP_A_COPY_END, at->end) ||
+	    nla_put_u8(skb, HARP_A_COPY_PASS, at->pass) ||
+	    harp_put_u64(skb, HARP_A_COPY_FID, at->fid))
+		return -EMSGSIZE;
+	return 0;
+}
+
 /* [view -> first index] of the log, newest part if there are too many to tell. */
 static int harp_put_views(struct sk_buff *skb, struct harp_replica *r)
 {
@@ -276,6 +309,7 @@ static int harp_put_state(struct sk_buff *skb, struct harp_replica *r, const u32
 	err = err ?: harp_put_log(skb, &st);
 	err = err ?: harp_put_found(skb, r);
 	err = err ?: harp_put_feed(skb, &st.feed);
+	err = err ?: harp_put_copying(skb, &st);
 	return err ?: harp_put_views(skb, r);
 }
 
@@ -762,6 +796,87 @@ static int harp_nl_copy_read(struct sk_buff *skb, struct genl_info *info)
 	return err;
 }
 
+/* All that came as RECORDS, joined; *@len bytes of it. */
+static void *harp_nl_records(struct genl_info *info, u32 *len)
+{
+	const struct nlattr *nla;
+	void *buf;
+	int left;
+
+	*len = 0;
+	nlmsg_for_each_attr(nla, info->nlhdr, GENL_HDRLEN, left)
+		if (nla_type(nla) == HARP_A_RECORDS)
+			*len = min_t(u64, (u64)*len + nla_len(nla), HARP_COPY_MAX + 1);
+	if (*len > HARP_COPY_MAX) {
+		NL_SET_ERR_MSG(info->extack, "RECORDS: more than one answer to COPY_READ has");
+		return ERR_PTR(-EMSGSIZE);
+	}
+	buf = kvmalloc(max(*len, 1U), GFP_KERNEL);
+	if (!buf)
+		return ERR_PTR(-ENOMEM);
+	*len = 0;
+	nlmsg_for_each_attr(nla, info->nlhdr, GENL_HDRLEN, left) {
+		if (nla_type(nla) != HARP_A_RECORDS)
+			continue;
+		memcpy(buf + *len, nla_data(nla), nla_len(nla));
+		*len += nla_len(nla);
+	}
+	return buf;
+}
+
+static int harp_nl_copy_write_check(struct genl_info *info)
+{
+	if (!harp_need(info, HARP_A_INDEX, "INDEX is missing: expected the reply's") ||
+	    !harp_need(info, HARP_A_COPY_FROM, "COPY_FROM is missing: expected a") ||
+	    !harp_need(info, HARP_A_COPY_END, "COPY_END is missing: expected the reply's") ||
+	    !harp_need(info, HARP_A_COPY_PASS, "COPY_PASS is missing: expected the request's") ||
+	    !harp_need(info, HARP_A_COPY_FID, "COPY_FID is missing: expected the request's") ||
+	    !harp_need(info, HARP_A_COPY_AT, "COPY_AT is missing: expected the request's") ||
+	    !harp_need(info, HARP_A_COPY_NEXT_PASS,
+		       "COPY_NEXT_PASS is missing: expected the reply's pass") ||
+	    !harp_need(info, HARP_A_COPY_NEXT_FID,
+		       "COPY_NEXT_FID is missing: expected the reply's fid") ||
+	    !harp_need(info, HARP_A_COPY_NEXT_AT,
+		       "COPY_NEXT_AT is missing: expected the reply's position"))
+		return -EINVAL;
+	return 0;
+}
+
+static int harp_nl_copy_write(struct sk_buff *skb, struct genl_info *info)
+{
+	struct nlattr **a = info->attrs;
+	struct harp_copy_write w = { };
+	void *records;
+	int err;
+
+	err = harp_nl_copy_write_check(info);
+	if (err)
+		return err;
+	w.r = harp_nl_replica(info);
+	if (IS_ERR(w.r))
+		return PTR_ERR(w.r);
+	w.from = nla_get_u64(a[HARP_A_COPY_FROM]);
+	w.end = nla_get_u64(a[HARP_A_COPY_END]);
+	w.index = nla_get_u64(a[HARP_A_INDEX]);
+	w.cur.pass = nla_get_u8(a[HARP_A_COPY_PASS]);
+	w.cur.fid = nla_get_u64(a[HARP_A_COPY_FID]);
+	w.cur.at = nla_get_u64(a[HARP_A_COPY_AT]);
+	w.next.pass = nla_get_u8(a[HARP_A_COPY_NEXT_PASS]);
+	w.next.fid = nla_get_u64(a[HARP_A_COPY_NEXT_FID]);
+	w.next.at = nla_get_u64(a[HARP_A_COPY_NEXT_AT]);
+	records = harp_nl_records(info, &w.len);
+	err = PTR_ERR_OR_ZERO(records);
+	if (!err) {
+		w.buf = records;
+		err = harp_copy_write(&w, info->extack);
+		kvfree(records);
+	}
+	if (!err)
+		err = harp_nl_reply(info, w.r, -1, 0);
+	harp_replica_put(w.r);
+	return err;
+}
+
 /* ----------------------------------------------------------------------- events */
 
 /**
@@ -837,6 +952,7 @@ static const struct genl_ops harp_genl_ops[] = {
 	/* Records hold users' data: not for everyone to read. */
 	HARP_OP(LOG_READ, harp_nl_log_read, harp_log_policy, HARP_A_COUNT),
 	HARP_OP(COPY_READ, harp_nl_copy_read, harp_copy_policy, HARP_A_COPY_END),
+	HARP_OP(COPY_WRITE, harp_nl_copy_write, harp_copy_write_policy, HARP_A_COPY_NEXT_AT),
 };
 
 static struct genl_family harp_genl_family __ro_after_init = {

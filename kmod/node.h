@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the files of the lower side (lower.c rows.c node.c dirindex.c entry.c
- * apply.c redo.c sync.c space.c) share with each other; others use harp.h.
+ * What the files of the lower side (lower.c rows.c node.c dirindex.c entry.c apply.c redo.c
+ * sync.c space.c copynote.c copywrite.c copyend.c) share with each other; others use harp.h.
  */
 #ifndef HARP_NODE_H
 #define HARP_NODE_H
@@ -11,6 +11,7 @@
 #include <linux/siphash.h>
 #include <linux/xarray.h>
 #include "compat/lower_shrinker.h"
+#include "copy.h"
 #include "harp.h"
 
 struct fid;
@@ -125,6 +126,63 @@ struct harp_lb_note {
 };
 
 static_assert(sizeof(struct harp_lb_note) == 64);
+
+#define HARP_COPY_NOTE_MAGIC	0x45544f4e5f504348ULL	/* "HCP_NOTE" */
+#define HARP_COPY_NOTE_VERSION	1
+#define HARP_COPY_NOTE_STRIDE	4096			/* two copies, written in turn */
+
+/**
+ * struct harp_copying - a copy of the file state onto this lower (C2)
+ * @file: .harp/copy, opened O_DSYNC; NULL: none was ever begun
+ * @seq: of the last note; who makes LB passes
+ * @at: how far it has come; replica.lock to change
+ * @noted: what the last note says; who makes LB passes, replica.lock to change
+ * @pos: where within @at.fid the next piece begins; links.mutex
+ */
+struct harp_copying {
+	struct file *file;
+	u64 seq;
+	struct harp_copy_place at, noted;
+	u64 pos;
+};
+
+/**
+ * struct harp_copy_note - .harp/copy: a place, durable
+ * @magic: HARP_COPY_NOTE_MAGIC
+ * @version: HARP_COPY_NOTE_VERSION
+ * @len: sizeof(struct harp_copy_note)
+ * @group: the group's UUID
+ * @lineage: history
+ * @seq: from 1, grows with every note; the valid copy with the higher one counts
+ * @from: this and what follows as in struct harp_copy_place
+ * @upto: likewise
+ * @end: likewise
+ * @fid: likewise
+ * @state: likewise
+ * @pass: likewise
+ * @member: slot of the member whose lower this is
+ * @reserved: zero
+ * @crc: crc32c of this with the field zero
+ */
+struct harp_copy_note {
+	__le64 magic;
+	__le32 version;
+	__le32 len;
+	__u8 group[16];
+	__le64 lineage;
+	__le64 seq;
+	__le64 from;
+	__le64 upto;
+	__le64 end;
+	__le64 fid;
+	__u8 state;
+	__u8 pass;
+	__u8 member;
+	__u8 reserved;
+	__le32 crc;
+};
+
+static_assert(sizeof(struct harp_copy_note) == 88);
 
 /**
  * struct harp_row - a row, decoded
@@ -252,6 +310,7 @@ struct harp_space {
 
 /**
  * struct harp_lower - the lower side of a replica
+ * @copy: a copy of the file state onto it
  * @dying: fids that are gone at the end of redo (redo.c)
  * @moving: by fid, the last record to redo that puts it under a name
  * @n_search: fids that had to be searched for because their row did not lead to them
@@ -267,6 +326,7 @@ struct harp_lower {
 	struct harp_nodes nodes;
 	struct harp_sync sync;
 	struct harp_space space;
+	struct harp_copying copy;
 	struct dentry *dir;			/* .harp */
 	struct xarray dying, moving;
 	atomic64_t n_search, n_skipped, n_parked, n_nlink, n_foreign;
@@ -293,6 +353,7 @@ static inline struct timespec64 harp_time_get(const struct harp_time *t)
 void harp_row_encode(const struct harp_row *row, struct harp_row_disk *disk);
 int __must_check harp_row_decode(const struct harp_row_disk *disk, u64 fid,
 				 struct harp_row *row);
+u32 harp_crc_but_last(const void *p, size_t len);
 void harp_lb_encode(const struct harp_replica *r, u64 seq, u64 lb, struct harp_lb_note *note);
 bool harp_lb_valid(const struct harp_lb_note *note);
 int __must_check harp_write_full(struct file *file, const void *buf, size_t len, loff_t pos);
@@ -302,10 +363,30 @@ int __must_check harp_rows_write_node(struct harp_node *n);
 int __must_check harp_rows_flush(struct harp_lower *lw, unsigned int max);
 int __must_check harp_rows_head_read(struct harp_lower *lw, const char **why);
 int __must_check harp_rows_head_write(struct harp_lower *lw);
+int __must_check harp_rows_owe(struct harp_lower *lw, u64 fid);
+int __must_check harp_rows_owed(struct harp_lower *lw, u64 *fid);
 int __must_check harp_ino2fid_set(struct harp_lower *lw, u64 ino, u64 fid);
 u64 harp_ino2fid_get(struct harp_lower *lw, u64 ino);
 bool harp_fid_was_given(const struct harp_lower *lw, u64 fid);
 void harp_fid_note(struct harp_lower *lw, u64 fid);
+
+/* --------------------------------------------------------------- copynote.c */
+void harp_copy_note_encode(const struct harp_replica *r, u64 seq,
+			   const struct harp_copy_place *at, struct harp_copy_note *note);
+int __must_check harp_copy_note_decode(const struct harp_copy_note *note,
+				       struct harp_copy_place *at);
+int __must_check harp_copy_note_read(struct harp_lower *lw, const char **why);
+int __must_check harp_copy_note_write(struct harp_lower *lw, const struct harp_copy_place *at);
+bool harp_copy_note_is(const struct harp_lower *lw, const struct harp_copy_place *at);
+
+/* ---------------------------------------------------------------- copyend.c */
+bool harp_copying(const struct harp_replica *r);
+bool harp_copy_due(const struct harp_replica *r);
+void harp_copy_end(struct harp_replica *r);
+
+/* ------------------------------------------------------------------ lower.c */
+int __must_check harp_lower_bare(struct harp_lower *lw);
+int __must_check harp_lower_copy_file(struct harp_lower *lw, bool make);
 
 /* ------------------------------------------------------------------- node.c */
 int __must_check harp_nodes_init(struct harp_lower *lw);
@@ -346,6 +427,7 @@ int __must_check harp_entry_drop(struct harp_node *dir, const struct harp_sec_na
 int __must_check harp_entry_move(struct harp_node *odir, const struct harp_sec_name *from,
 				 struct harp_node *ndir, const struct harp_sec_name *to,
 				 struct harp_node *n, u8 replaced_state);
+int __must_check harp_entry_back(struct harp_node *n);
 int __must_check harp_entry_swap(struct harp_node *adir, const struct harp_sec_name *a,
 				 struct harp_node *bdir, const struct harp_sec_name *b,
 				 struct harp_node *na, struct harp_node *nb);
@@ -358,6 +440,9 @@ struct dentry *harp_orphan_make(struct harp_lower *lw, const struct harp_sec_ino
 typedef int (*harp_apply_step)(struct harp_replica *r, const void *arg);
 int harp_apply_insist(struct harp_replica *r, harp_apply_step step, const void *arg,
 		      const char *what, u64 index);
+int __must_check harp_apply_object(struct harp_replica *r, const struct harp_rec *rec,
+				   const struct harp_sec_inode *sec, struct harp_node **n);
+int __must_check harp_apply_node(struct harp_replica *r, u64 fid, struct harp_node **n);
 
 /* ------------------------------------------------------------------- redo.c */
 bool harp_redoing(const struct harp_replica *r);

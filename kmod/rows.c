@@ -17,7 +17,15 @@
 
 /* ------------------------------------------------------------------ the format */
 
-static u32 harp_crc_but_last(const void *p, size_t len)
+/**
+ * harp_crc_but_last() - checksum of what ends with one
+ * @p: what
+ * @len: its bytes, the __le32 at the end among them
+ *
+ * Context: any.
+ * Return: crc32c of it with the field zero.
+ */
+u32 harp_crc_but_last(const void *p, size_t len)
 {
 	static const __le32 zero;
 	u32 crc = crc32c(~0U, p, len - sizeof(zero));
@@ -377,6 +385,71 @@ void harp_fid_note(struct harp_lower *lw, u64 fid)
 bool harp_fid_was_given(const struct harp_lower *lw, u64 fid)
 {
 	return harp_fid_possible(fid) && fid < READ_ONCE(lw->rows.next);
+}
+
+/* ------------------------------------------------------------------ fids that are owed */
+
+/**
+ * harp_rows_owe() - something is said of a fid that is not on the lower (C2)
+ * @lw: the lower, onto which a copy goes on
+ * @fid: which
+ *
+ * A record that is yet to be redone makes it, or says that it is gone; until then its row
+ * is that of a live fid that leads nowhere. It is where a crash leaves it, as all rows are.
+ *
+ * Context: process context, under the lower's cred.
+ * Return: 0; -EUCLEAN: it was here, and is not any more; or the lower's error.
+ */
+int harp_rows_owe(struct harp_lower *lw, u64 fid)
+{
+	struct harp_row row;
+	int err;
+
+	err = harp_rows_read(lw, fid, &row);
+	if (!err)
+		return row.fh_words ? -EUCLEAN : 0;
+	if (err != -ENODATA)
+		return err;
+	memset(&row, 0, sizeof(row));
+	row.fid = fid;
+	row.state = HARP_STATE_LIVE;
+	return harp_rows_write(lw, &row);
+}
+
+static int harp_row_owed(const struct harp_row_disk *disk, u64 slot, u64 *fid)
+{
+	struct harp_row row;
+	int err;
+
+	*fid = (u64)le16_to_cpu(disk->fid_high) << 48 | slot;
+	err = harp_row_decode(disk, *fid, &row);
+	if (err)
+		return err == -ENODATA ? 0 : err;
+	return row.state != HARP_STATE_GONE && !row.fh_words ? -EUCLEAN : 0;
+}
+
+/**
+ * harp_rows_owed() - is there any fid of which something was said, and it never came?
+ * @lw: the lower
+ * @fid: set to the first one that there is
+ *
+ * Context: apply thread, under the lower's cred; takes rows.flush.
+ * Return: 0: none; -EUCLEAN: @fid, or its row is damaged; or the lower's error.
+ */
+int harp_rows_owed(struct harp_lower *lw, u64 *fid)
+{
+	const u64 end = READ_ONCE(lw->rows.next) & HARP_FID_SLOT_MASK;
+	struct harp_row_disk disk;
+	int err = harp_rows_flush(lw, UINT_MAX);
+	u64 slot;
+
+	for (slot = HARP_FID_FIRST; !err && slot < end; slot++) {
+		err = harp_read_full(lw->rows.file, &disk, sizeof(disk), harp_row_pos(slot));
+		if (!err)
+			err = harp_row_owed(&disk, slot, fid);
+		cond_resched();
+	}
+	return err;
 }
 
 /* --------------------------------------------------------- lower inode to fid */

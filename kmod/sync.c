@@ -150,9 +150,26 @@ static int harp_sync_lower(struct harp_lower *lw, const char **what)
 	return sb_rdonly(sb) ? -EROFS : 0;
 }
 
+/* The notes of what the pass has proved. A copy's is the last: it may say that LB counts. */
+static int harp_sync_note(struct harp_lower *lw, u64 n, const struct harp_copy_place *at,
+			  const char **what)
+{
+	int err = 0;
+
+	*what = "LB note";
+	if (n != READ_ONCE(lw->r->lb))
+		err = harp_lb_write(lw, n);
+	if (err || harp_copy_note_is(lw, at))
+		return err;
+	*what = "copy note";
+	return harp_copy_note_write(lw, at);
+}
+
 /**
  * harp_sync_pass() - one LB pass
  * @lw: the lower
+ *
+ * Of a lower onto which a copy is made it notes how far that has come, too.
  *
  * Context: sync thread, or the end of the replica; under the lower's cred.
  * Return: 0; -ENOMEM or -EINTR: LB stays; or the lower's error, a media failure.
@@ -161,18 +178,22 @@ int harp_sync_pass(struct harp_lower *lw)
 {
 	struct harp_replica *r = lw->r;
 	const char *what = "LB note";
-	u64 n = READ_ONCE(r->ap);
+	struct harp_copy_place at;
 	int err;
+	u64 n;
 
 	if (r->media_failure)
 		return -EIO;
-	if (n == READ_ONCE(r->lb))
+	spin_lock(&r->lock);
+	n = r->ap;
+	at = lw->copy.at;
+	spin_unlock(&r->lock);
+	if (n == READ_ONCE(r->lb) && harp_copy_note_is(lw, &at))
 		return 0;
 	err = harp_sync_lower(lw, &what);
 	if (!err) {
 		harp_fault(r, HARP_FAULT_SYNCED);
-		what = "LB note";
-		err = harp_lb_write(lw, n);
+		err = harp_sync_note(lw, n, &at, &what);
 	}
 	if (harp_sync_again(err))
 		return err;
@@ -183,7 +204,11 @@ int harp_sync_pass(struct harp_lower *lw)
 	harp_fault(r, HARP_FAULT_LB_NOTED);
 	spin_lock(&r->lock);
 	WRITE_ONCE(r->lb, n);
+	WRITE_ONCE(r->copying, at.state);
 	spin_unlock(&r->lock);
+	/* The last record that the copy needs may have been applied before. */
+	if (harp_copy_due(r))
+		wake_up_all(&r->apply_wq);
 	mutex_lock(harp_log_mutex(r->log));
 	harp_log_set_lb(r->log, n);
 	mutex_unlock(harp_log_mutex(r->log));

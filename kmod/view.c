@@ -110,6 +110,10 @@ static int harp_view_check_log(struct harp_replica *r, const struct harp_sec_vie
 	u64 s = le64_to_cpu(v->s), view = le64_to_cpu(v->view), match = from->match;
 	struct harp_log_pos pos;
 
+	if (harp_copy_goes_on(r)) {
+		NL_SET_ERR_MSG(extack, "a copy onto the lower has not ended: go on with it");
+		return -ENODATA;
+	}
 	harp_log_pos(r->log, &pos);
 	if (view <= r->view || view <= pos.formed) {
 		NL_SET_ERR_MSG(extack, "VIEW_RECORD: view not above this member's last");

@@ -176,7 +176,7 @@ def net_namespaces() -> None:
 
 
 PRIVILEGED = ("touch", "leave", "release", "sync", "replica-del", "link-drop", "log-read",
-              "fence", "view-start", "gate-bind", "link-add", "feed", "copy-read")
+              "fence", "view-start", "gate-bind", "link-add", "feed", "copy-read", "copy-write")
 
 
 def what_nobody_gets() -> str:

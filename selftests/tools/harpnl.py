@@ -43,7 +43,8 @@ FORK = multiprocessing.get_context("fork")
 
 NETLINK_GENERIC = 16
 SOL_NETLINK = 270
-SO_RCVBUFFORCE = 33             # not in the socket module; past net.core.rmem_max
+SO_SNDBUFFORCE, SO_RCVBUFFORCE = 32, 33     # not in the socket module; past net.core's limits
+ATTR_MAX = 65528                # bytes of records in one attribute
 NETLINK_ADD_MEMBERSHIP = 1
 NETLINK_CAP_ACK = 10
 NETLINK_EXT_ACK = 11
@@ -55,7 +56,7 @@ CTRL_CMD_GETFAMILY = 3
 
 COMMANDS = ["unspec", "replica-get", "replica-del", "fence", "view-start", "link-add",
             "link-drop", "gate-bind", "touch", "leave", "release", "sync", "log-read", "event",
-            "feed", "copy-read"]
+            "feed", "copy-read", "copy-write"]
 CMD = {name: number for number, name in enumerate(COMMANDS)}
 
 # In the order of enum harp_nl_attr; name, type.
@@ -78,6 +79,8 @@ ATTRS: list[tuple[str, str]] = [
     ("feed_cp", "Q"), ("feed_ap", "Q"), ("feed_upto", "Q"), ("top_crc", "I"), ("crc_of_s", "I"),
     ("copy_pass", "B"), ("copy_fid", "Q"), ("copy_at", "Q"), ("copy_end", "Q"),
     ("lease_confirm", "B"), ("wait_confirm", "Q"),
+    ("copying", "B"), ("copy_from", "Q"), ("copy_upto", "Q"), ("copy_next_pass", "B"),
+    ("copy_next_fid", "Q"), ("copy_next_at", "Q"),
 ]
 ATTR = {name: number for number, (name, _) in enumerate(ATTRS)}
 ROLES = ["none", "primary", "backup"]
@@ -114,6 +117,9 @@ def get_attrs(data: bytes) -> Iterator[tuple[int, bytes]]:
 
 def encode(name: str, value: Any) -> bytes:
     kind = ATTRS[ATTR[name]][1]
+    if name == "records":
+        return b"".join(put_attr(ATTR[name], value[at:at + ATTR_MAX])
+                        for at in range(0, len(value), ATTR_MAX))
     if isinstance(value, bytes):
         return put_attr(ATTR[name], value)
     if kind == "s":
@@ -161,6 +167,7 @@ class Harp:
         # Who may not have so much may not ask for such a reply, either.
         with contextlib.suppress(PermissionError):
             self.sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 8 << 20)
+            self.sock.setsockopt(socket.SOL_SOCKET, SO_SNDBUFFORCE, 8 << 20)
         self.seq = 0
         self.lock = threading.Lock()
         self.family, self.groups = self._family()

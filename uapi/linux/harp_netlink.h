@@ -55,6 +55,7 @@ enum harp_nl_cmd {
 	HARP_CMD_EVENT,
 	HARP_CMD_FEED,
 	HARP_CMD_COPY_READ,
+	HARP_CMD_COPY_WRITE,
 	__HARP_CMD_MAX
 };
 
@@ -91,6 +92,14 @@ enum harp_nl_copy_pass {
 	HARP_NL_COPY_OBJECTS,	/* every fid with attributes, xattrs and data */
 	HARP_NL_COPY_ENTRIES,	/* the names in every directory */
 	HARP_NL_COPY_DONE,
+};
+
+/* Where a copy onto a lower stands (C2). */
+enum harp_nl_copying {
+	HARP_NL_COPYING_NONE,	/* none was ever begun */
+	HARP_NL_COPYING_PIECES,	/* pieces are taken */
+	HARP_NL_COPYING_LOG,	/* all are here; records up to COPY_UPTO are to be redone */
+	HARP_NL_COPYING_ENDED,
 };
 
 /* Attributes; u64 unless said. */
@@ -173,6 +182,12 @@ enum harp_nl_attr {
 	HARP_A_COPY_END,	/* fids from it on are not read */
 	HARP_A_LEASE_CONFIRM,	/* u8: each answer waits for the backup's word */
 	HARP_A_WAIT_CONFIRM,	/* answers that waited for it */
+	HARP_A_COPYING,		/* u8, enum harp_nl_copying */
+	HARP_A_COPY_FROM,	/* a: nothing of a record up to it is missing in a piece */
+	HARP_A_COPY_UPTO,	/* e: nothing of a record above it is in a piece */
+	HARP_A_COPY_NEXT_PASS,	/* as COPY_PASS, and so on: where the next pieces begin */
+	HARP_A_COPY_NEXT_FID,
+	HARP_A_COPY_NEXT_AT,
 	__HARP_A_MAX
 };
 
