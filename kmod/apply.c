@@ -798,22 +798,34 @@ static int harp_apply_one(struct harp_replica *r, u64 index)
 	const struct harp_rec_hdr *hdr = harp_log_get(r->log, index);
 	const char *why = "not in the log";
 	struct harp_rec rec;
-	int err;
+	bool nothing;
+	int err = 0;
 
 	if (!hdr || harp_rec_parse(hdr, le32_to_cpu(hdr->len), &rec, &why)) {
 		harp_media_failure(r, -EUCLEAN, why, index);
 		return -EUCLEAN;
 	}
-	err = harp_apply_insist(r, harp_apply_record_step, &rec, harp_rec_type_name(rec.type),
-				index);
+	nothing = harp_log_void(r->log, index);
+	if (nothing)
+		pr_warn("harp: %s/%u: record %llu (%s) was skipped on a person's word\n", r->group,
+			r->member, index, harp_rec_type_name(rec.type));
+	else
+		err = harp_apply_insist(r, harp_apply_record_step, &rec,
+					harp_rec_type_name(rec.type), index);
 	if (err)
 		return err;
 	harp_fault(r, HARP_FAULT_APPLIED);
-	if (harp_is_primary(r))
+	if (!nothing && harp_is_primary(r))
 		harp_inode_committed(r, &rec);
 	spin_lock(&r->lock);
 	WRITE_ONCE(r->ap, index);
 	spin_unlock(&r->lock);
+	/* Pairs with harp_void_late(): one of the two sees the other's. */
+	smp_mb();
+	if (!nothing && harp_log_void(r->log, index)) {
+		harp_media_failure(r, -EUCLEAN, "applied, and void in a later view", index);
+		return -EUCLEAN;
+	}
 	harp_commit_advance(r);
 	return 0;
 }
@@ -823,12 +835,32 @@ static int harp_apply_rows_step(struct harp_replica *r, const void *unused)
 	return harp_rows_flush(harp_lower(r), HARP_NODES_DIRTY_MAX / 2);
 }
 
+/*
+ * How many at once? What an earlier life may have died of is noted record by record, so that
+ * where this one dies as well the note is of that record alone (N4).
+ */
+static u32 harp_apply_count(const struct harp_replica *r, u64 first, u64 limit)
+{
+	const struct harp_log_found *f = &r->found;
+	u64 count = min_t(u64, limit + 1 - first, HARP_APPLY_BATCH);
+
+	if (!f->applying_count || first >= f->applying_first + f->applying_count)
+		return count;
+	return first < f->applying_first ? min(count, f->applying_first - first) : 1;
+}
+
 static void harp_apply_batch(struct harp_replica *r, u64 limit)
 {
 	struct harp_lower *lw = harp_lower(r);
 	u64 first = READ_ONCE(r->ap) + 1, i;
-	u32 count = min_t(u64, limit + 1 - first, HARP_APPLY_BATCH);
+	u32 count = harp_apply_count(r, first, limit);
+	u64 late = READ_ONCE(r->void_late);
 
+	if (late) {
+		WRITE_ONCE(r->void_late, 0);
+		harp_media_failure(r, -EUCLEAN, "applied, and void in a later view", late);
+		return;
+	}
 	if (harp_redo_prepare(r))
 		return;
 	harp_apply_note(r, first, count);
@@ -861,13 +893,14 @@ static int harp_apply_thread(void *arg)
 	current->flags |= PF_LOCAL_THROTTLE;
 	while (!kthread_should_stop()) {
 		wait_event_idle(r->apply_wq, kthread_should_stop() || harp_copy_due(r) ||
+				READ_ONCE(r->void_late) ||
 				harp_apply_limit(r) > READ_ONCE(r->ap));
 		if (kthread_should_stop())
 			break;
 		limit = harp_apply_limit(r);
 		if (harp_copy_due(r))
 			harp_copy_end(r);
-		else if (limit > READ_ONCE(r->ap))
+		else if (READ_ONCE(r->void_late) || limit > READ_ONCE(r->ap))
 			harp_apply_batch(r, limit);
 	}
 	memalloc_nofs_restore(nofs);

@@ -96,6 +96,7 @@ struct harp_replica {
 	u64 lb;					/* lower bound (durable, N6) */
 	u64 redo_to;				/* an earlier life may have applied so far */
 	bool redo_ready;			/* harp_redo_prepare() */
+	u64 void_late;				/* applied here and void since: link_rx.c */
 	u64 acked, peer_ap, peer_lb;
 	u64 told_cp, told_ap;			/* as backup, or fed: what may be applied */
 	u64 peer_free_bytes, peer_free_inodes;

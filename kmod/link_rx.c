@@ -213,6 +213,56 @@ static void harp_fill_done(struct harp_replica *r)
 	spin_unlock(&r->lock);
 }
 
+/*
+ * P2: @v, of a VIEW record that is new here, makes a record nothing that was applied here: this
+ * copy is not the other's any more. The apply thread says so, for it may be at that record.
+ */
+static void harp_void_late(struct harp_replica *r, const struct harp_sec_view *v, u64 known)
+{
+	const __le64 *voids = (const __le64 *)(v + 1);
+	u32 n = le16_to_cpu(v->nvoid), i;
+
+	/* Pairs with harp_apply_one(). */
+	smp_mb();
+	for (i = 0; i < n; i++)
+		if (!(known & BIT_ULL(i)) && le64_to_cpu(voids[i]) <= READ_ONCE(r->ap))
+			WRITE_ONCE(r->void_late, le64_to_cpu(voids[i]));
+	if (READ_ONCE(r->void_late))
+		wake_up_all(&r->apply_wq);
+}
+
+/* Of the records that @v makes nothing: which were nothing before? */
+static u64 harp_void_known(struct harp_replica *r, const struct harp_sec_view *v)
+{
+	const __le64 *voids = (const __le64 *)(v + 1);
+	u32 n = le16_to_cpu(v->nvoid), i;
+	u64 known = 0;
+
+	static_assert(HARP_VOIDS_MAX <= 64, "a bit each");
+	for (i = 0; i < n; i++)
+		if (harp_log_void(r->log, le64_to_cpu(voids[i])))
+			known |= BIT_ULL(i);
+	return known;
+}
+
+static int harp_store_one(struct harp_replica *r, const struct harp_rec_hdr *hdr)
+{
+	struct harp_rec rec;
+	const char *why;
+	u64 known;
+	int err;
+
+	if (hdr->type != HARP_REC_VIEW)
+		return harp_log_append_raw(r->log, hdr);
+	if (harp_rec_parse(hdr, le32_to_cpu(hdr->len), &rec, &why))
+		return -EBADMSG;
+	known = harp_void_known(r, rec.view_sec);
+	err = harp_log_append_raw(r->log, hdr);
+	if (!err)
+		harp_void_late(r, rec.view_sec, known);
+	return err;
+}
+
 /* Store from *@off on while there is room; log->mutex held. */
 static int harp_store_some(struct harp_link *l, u32 len, u32 *off, const struct harp_seen *seen)
 {
@@ -229,7 +279,7 @@ static int harp_store_some(struct harp_link *l, u32 len, u32 *off, const struct 
 		return -ESTALE;
 	while (*off < len) {
 		rec = l->buf + *off;
-		err = harp_log_append_raw(r->log, rec);
+		err = harp_store_one(r, rec);
 		if (err)
 			break;
 		*off += le32_to_cpu(rec->len);

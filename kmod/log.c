@@ -605,6 +605,55 @@ const struct harp_rec_hdr *harp_log_get(struct harp_log *log, u64 index)
 	return rec;
 }
 
+/* Of a VIEW record that the log holds: does it void @index? */
+static bool harp_log_voids(const struct harp_rec_hdr *hdr, u64 index)
+{
+	const __le64 *voids;
+	struct harp_rec rec;
+	const char *why;
+	u32 i, n;
+
+	if (harp_rec_parse(hdr, le32_to_cpu(hdr->len), &rec, &why) || !rec.view_sec)
+		return false;
+	voids = (const __le64 *)(rec.view_sec + 1);
+	n = le16_to_cpu(rec.view_sec->nvoid);
+	for (i = 0; i < n; i++)
+		if (le64_to_cpu(voids[i]) == index)
+			return true;
+	return false;
+}
+
+/**
+ * harp_log_void() - has a later view made a record nothing (P2)?
+ * @log: the log
+ * @index: the record
+ *
+ * Context: Any.
+ * Return: true when the VIEW record of a later view, here, says so.
+ */
+bool harp_log_void(struct harp_log *log, u64 index)
+{
+	const struct harp_log_entry *e;
+	unsigned long flags;
+	bool found = false;
+	u64 first;
+	u32 i;
+
+	spin_lock_irqsave(&log->lock, flags);
+	for (i = log->nviews; i && !found; i--) {
+		first = log->views[i - 1].first;
+		/* One that is below base was discarded, one above top has just been cut. */
+		if (first <= index || first < log->st.pos.base)
+			break;
+		e = first <= log->st.pos.top ? harp_log_entry(log, first) : NULL;
+		if (e)
+			found = harp_log_voids((const struct harp_rec_hdr *)(log->ring + e->off),
+					       index);
+	}
+	spin_unlock_irqrestore(&log->lock, flags);
+	return found;
+}
+
 /**
  * harp_log_cost() - costs of the records up to one
  * @log: the log

@@ -141,6 +141,11 @@ void harp_log_set_lb(struct harp_log *log, u64 lb);
 /* One header: a START was adopted (V6), or the log stopped counting (@complete false). */
 void harp_log_set_formed(struct harp_log *log, u64 formed, bool complete, u64 wm);
 void harp_log_set_applying(struct harp_log *log, u64 first, u32 count);
+/*
+ * Does a VIEW record that the log holds, of a later view, say that the record at @index is
+ * nothing (P2)? One that was discarded is on the disk, and so is what it was about.
+ */
+bool harp_log_void(struct harp_log *log, u64 index);
 /* Per cent of the ring in use. */
 u32 harp_log_fill(struct harp_log *log);
 

@@ -535,6 +535,57 @@ static const char *log_case_views(struct harp_log_env *e)
 	return NULL;
 }
 
+/* Of the sample's VIEW record, with these indices void. */
+static inline int env_append_voids(struct harp_log_env *e, u64 view, const u64 *voids, u32 n)
+{
+	u64 s = harp_log_top(e->log), index;
+	struct harp_sec_view v = { };
+	struct harp_builder b;
+	int err;
+
+	harp_build_begin(&b, e->buf, HARP_REC_MAX, HARP_REC_VIEW);
+	v.view = cpu_to_le64(view);
+	v.lineage = cpu_to_le64(HARP_CASE_LINEAGE);
+	v.s = cpu_to_le64(s);
+	v.view_of_s = cpu_to_le64(harp_log_view_at(e->log, s));
+	v.backup = 1;
+	v.promise_ms = cpu_to_le32(HARP_PROMISE_MIN_MS);
+	harp_build_view(&b, &v, voids, n);
+	err = harp_build_finish(&b);
+	if (err)
+		return err;
+	mutex_lock(harp_log_mutex(e->log));
+	err = harp_log_append(e->log, (struct harp_rec_hdr *)e->buf, view, 1, 0, &index);
+	mutex_unlock(harp_log_mutex(e->log));
+	return err;
+}
+
+/* P2: what is void is so in every walk, for as long as its VIEW record is there. */
+static const char *log_case_void(struct harp_log_env *e)
+{
+	static const u64 first[] = { 3, 5 }, second[] = { 4, 8 };
+
+	HARP_CHECK(env_start(e, 6) == 0);
+	HARP_CHECK(!harp_log_void(e->log, 3));
+	HARP_CHECK(env_append_voids(e, 9, first, 2) == 0);		/* record 8 */
+	HARP_CHECK(env_append_cost(e, HARP_CASE_REC, 9, 0) == 0);
+	HARP_CHECK(env_append_voids(e, 13, second, 2) == 0);		/* record 10 */
+	HARP_CHECK(harp_log_void(e->log, 3) && harp_log_void(e->log, 5));
+	HARP_CHECK(harp_log_void(e->log, 4) && harp_log_void(e->log, 8));
+	HARP_CHECK(!harp_log_void(e->log, 2) && !harp_log_void(e->log, 6));
+	HARP_CHECK(!harp_log_void(e->log, 9) && !harp_log_void(e->log, 10));
+	HARP_CHECK(!harp_log_void(e->log, 0) && !harp_log_void(e->log, 99));
+	env_set_formed(e, 13, true, 10);
+	HARP_CHECK(env_open(e) == 0 && e->found.walked == 10);
+	HARP_CHECK(harp_log_void(e->log, 3) && harp_log_void(e->log, 4));
+	/* It goes with the view that said so. */
+	HARP_CHECK(env_cut(e, 9) == 0);
+	HARP_CHECK(harp_log_void(e->log, 3) && !harp_log_void(e->log, 4));
+	env_discard(e, 4);
+	HARP_CHECK(harp_log_void(e->log, 5) && !harp_log_void(e->log, 6));
+	return NULL;
+}
+
 static const char *log_case_discard(struct harp_log_env *e)
 {
 	struct harp_log_pos pos;
@@ -792,6 +843,7 @@ static const struct harp_log_case harp_log_cases[] = {
 	{ "cut_behind_pad", log_case_cut_behind_pad },
 	{ "raw", log_case_raw },
 	{ "views", log_case_views },
+	{ "void", log_case_void },
 	{ "discard", log_case_discard },
 	{ "format_over", log_case_format_over },
 	{ "headers", log_case_headers },

@@ -210,7 +210,8 @@ static int harp_redo_pass(struct harp_replica *r, u64 to, bool first, bool *agai
 		hdr = harp_log_get(r->log, i);
 		if (!hdr || harp_rec_parse(hdr, le32_to_cpu(hdr->len), &rec, &why))
 			return -EUCLEAN;
-		if (first)
+		/* A void record changes nothing, but what it did once may be found (P2). */
+		if (first && !harp_log_void(r->log, i))
 			err = harp_redo_note_dying(r, &rec) ?: harp_redo_note_moving(r, &rec);
 		if (!err)
 			err = harp_redo_look(r, &rec, &missing, &news);

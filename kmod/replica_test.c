@@ -163,7 +163,7 @@ static void spoil_view(struct harp_sec_view *v)
 static const struct bad_view bad_views[] = {
 	{ "type", spoil_type, -EINVAL },
 	{ "length", spoil_len, -EINVAL },
-	{ "voids", spoil_nvoid, -EOPNOTSUPP },
+	{ "voids that are not there", spoil_nvoid, -EINVAL },
 	{ "lineage", spoil_lineage, -EINVAL },
 	{ "epoch", spoil_epoch, -EINVAL },
 	{ "incarnation", spoil_inc, -ESTALE },
@@ -223,6 +223,74 @@ static void view_start_is_the_same_on_both(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, p->serving);
 	/* The same view again is an old one (S2). */
 	KUNIT_EXPECT_EQ(test, start(p, &v, 0), -ESTALE);
+}
+
+struct view_voids {
+	struct harp_sec_view v;
+	__le64 voids[2];
+};
+
+static int start_voids(struct harp_replica *r, struct view_voids *vv, u64 first, u64 second,
+		       u64 match)
+{
+	const struct harp_view_from from = { .match = match };
+	struct netlink_ext_ack extack = { };
+	int err;
+
+	vv->v.nvoid = cpu_to_le16(2);
+	vv->v.sec.len = cpu_to_le32(sizeof(*vv));
+	vv->voids[0] = cpu_to_le64(first);
+	vv->voids[1] = cpu_to_le64(second);
+	err = harp_view_start(r, &vv->v, sizeof(*vv), &from, &extack);
+	return err && !extack._msg ? -ENOMSG : err;
+}
+
+/* P2: a view may make records nothing that nobody here has applied. */
+static void view_start_voids_records(struct kunit *test)
+{
+	struct harp_replica *r = replica(test, 0), *b = replica(test, 1);
+	struct harp_sec_view v = view_of(4, 0, 0);
+	struct view_voids vv = { .v = view_of(8, 4, 4) };
+	const struct harp_rec_hdr *one, *two;
+	u32 generation, left;
+	int i;
+
+	KUNIT_ASSERT_EQ(test, start(r, &v, 0), 0);
+	KUNIT_ASSERT_EQ(test, start(b, &v, 0), 0);
+	for (i = 2; i <= 4; i++) {
+		KUNIT_ASSERT_EQ(test, append_noop(test, r), (u64)i);
+		mutex_lock(harp_log_mutex(b->log));
+		KUNIT_ASSERT_EQ(test, harp_log_append_raw(b->log, harp_log_get(r->log, i)), 0);
+		mutex_unlock(harp_log_mutex(b->log));
+	}
+	KUNIT_ASSERT_EQ(test, harp_fence(r, 7, 0, &left), 0);
+	KUNIT_ASSERT_EQ(test, harp_fence(b, 7, 0, &left), 0);
+	generation = r->generation;
+	r->ap = 2;
+	b->ap = 1;
+	KUNIT_EXPECT_EQ(test, start_voids(r, &vv, 0, 3, 4), -ERANGE);
+	KUNIT_EXPECT_EQ(test, start_voids(r, &vv, 3, 5, 4), -ERANGE);
+	/* It is in the lower: the copies would not be the same. */
+	KUNIT_EXPECT_EQ(test, start_voids(r, &vv, 2, 3, 4), -EINVAL);
+	KUNIT_EXPECT_EQ(test, r->view, 4ULL);
+	KUNIT_EXPECT_EQ(test, harp_log_top(r->log), 4ULL);
+	KUNIT_ASSERT_EQ(test, start_voids(r, &vv, 3, 4, 4), 0);
+	KUNIT_ASSERT_EQ(test, start_voids(b, &vv, 3, 4, 4), 0);
+	/* What was decided on them is void, too. */
+	KUNIT_EXPECT_EQ(test, r->generation, generation + 1);
+	KUNIT_EXPECT_FALSE(test, harp_log_void(r->log, 2));
+	KUNIT_EXPECT_TRUE(test, harp_log_void(r->log, 3));
+	KUNIT_EXPECT_TRUE(test, harp_log_void(b->log, 4));
+	one = harp_log_get(r->log, 5);
+	two = harp_log_get(b->log, 5);
+	KUNIT_ASSERT_NOT_NULL(test, one);
+	KUNIT_ASSERT_NOT_NULL(test, two);
+	KUNIT_EXPECT_EQ(test, one->crc, two->crc);
+	/* A later view may say it again, past them. */
+	r->ap = 5;
+	vv.v = view_of(12, 5, 8);
+	KUNIT_ASSERT_EQ(test, harp_fence(r, 11, 0, &left), 0);
+	KUNIT_EXPECT_EQ(test, start_voids(r, &vv, 3, 4, 5), 0);
 }
 
 static void view_start_heeds_fence_and_promise(struct kunit *test)
@@ -787,6 +855,7 @@ static void apply_gives_up_on_media_errors(struct kunit *test)
 static struct kunit_case replica_cases[] = {
 	KUNIT_CASE_PARAM(view_start_refuses, bad_view_gen_params),
 	KUNIT_CASE(view_start_is_the_same_on_both),
+	KUNIT_CASE(view_start_voids_records),
 	KUNIT_CASE(view_start_heeds_fence_and_promise),
 	KUNIT_CASE(view_start_cuts),
 	KUNIT_CASE(view_start_on_a_lost_log),

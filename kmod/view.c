@@ -12,7 +12,8 @@
 static int harp_view_check_sec(struct harp_replica *r, const struct harp_sec_view *v, u32 len,
 			       struct netlink_ext_ack *extack)
 {
-	u32 nvoid, promise;
+	const __le64 *voids = (const __le64 *)(v + 1);
+	u32 nvoid, promise, i;
 
 	if (len < sizeof(*v) || le16_to_cpu(v->sec.type) != HARP_SEC_VIEW ||
 	    le32_to_cpu(v->sec.len) != len || v->sec.reserved || v->reserved) {
@@ -20,9 +21,15 @@ static int harp_view_check_sec(struct harp_replica *r, const struct harp_sec_vie
 		return -EINVAL;
 	}
 	nvoid = le16_to_cpu(v->nvoid);
-	if (nvoid || len != sizeof(*v)) {
-		NL_SET_ERR_MSG(extack, "VIEW_RECORD: void indices are not supported");
-		return -EOPNOTSUPP;
+	if (nvoid > HARP_VOIDS_MAX || len != sizeof(*v) + nvoid * sizeof(*voids)) {
+		NL_SET_ERR_MSG(extack, "VIEW_RECORD: too many void indices, or too few");
+		return -EINVAL;
+	}
+	for (i = 0; i < nvoid; i++) {
+		if (!voids[i] || le64_to_cpu(voids[i]) > le64_to_cpu(v->s)) {
+			NL_SET_ERR_MSG(extack, "VIEW_RECORD: a void index must be of 1 to s");
+			return -ERANGE;
+		}
 	}
 	if (le64_to_cpu(v->lineage) != r->lineage) {
 		NL_SET_ERR_MSG(extack, "VIEW_RECORD: lineage is not this replica's");
@@ -103,6 +110,29 @@ static int harp_view_check_top(struct harp_replica *r, const struct harp_sec_vie
 	return 0;
 }
 
+/* P2: what was applied here as a record cannot be nothing any more. */
+static int harp_view_check_voids(struct harp_replica *r, const struct harp_sec_view *v,
+				 struct netlink_ext_ack *extack)
+{
+	const __le64 *voids = (const __le64 *)(v + 1);
+	u32 nvoid = le16_to_cpu(v->nvoid), i;
+
+	for (i = 0; i < nvoid; i++) {
+		u64 index = le64_to_cpu(voids[i]);
+
+		if (index <= READ_ONCE(r->ap) && !harp_log_void(r->log, index)) {
+			NL_SET_ERR_MSG(extack, "VIEW_RECORD: a void record was applied here");
+			return -EINVAL;
+		}
+	}
+	/* Whoever waits for such a record would be told that it was done. */
+	if (nvoid && harp_parked(r)) {
+		NL_SET_ERR_MSG(extack, "void records and parked operations: RELEASE first");
+		return -EBUSY;
+	}
+	return 0;
+}
+
 /* Where the view would begin, compared with the log (V6). */
 static int harp_view_check_log(struct harp_replica *r, const struct harp_sec_view *v,
 			       const struct harp_view_from *from, struct netlink_ext_ack *extack)
@@ -136,7 +166,7 @@ static int harp_view_check_log(struct harp_replica *r, const struct harp_sec_vie
 		NL_SET_ERR_MSG(extack, "records after MATCH up to s are missing here");
 		return -ENODATA;
 	}
-	return harp_view_check_top(r, v, from, extack);
+	return harp_view_check_voids(r, v, extack) ?: harp_view_check_top(r, v, from, extack);
 }
 
 /*
@@ -227,13 +257,18 @@ static bool harp_view_adopt(struct harp_replica *r, const struct harp_sec_view *
 
 static int harp_view_build(struct harp_builder *b, const struct harp_sec_view *v)
 {
+	const __le64 *from = (const __le64 *)(v + 1);
+	u32 nvoid = le16_to_cpu(v->nvoid), i;
 	const u32 cap = HARP_REC_OVERHEAD_MAX;
 	void *buf = kzalloc(cap, GFP_KERNEL);
+	u64 voids[HARP_VOIDS_MAX];
 
 	if (!buf)
 		return -ENOMEM;
 	harp_build_begin(b, buf, cap, HARP_REC_VIEW);
-	harp_build_view(b, v, NULL, 0);
+	for (i = 0; i < nvoid; i++)
+		voids[i] = le64_to_cpu(from[i]);
+	harp_build_view(b, v, voids, nvoid);
 	return harp_build_finish(b);
 }
 
@@ -289,7 +324,8 @@ static int harp_view_start_locked(struct harp_replica *r, const struct harp_sec_
 		NL_SET_ERR_MSG(extack, "VIEW_RECORD: view is below the fence in force");
 	if (err)
 		return err;
-	cut = harp_log_top(r->log) > match;
+	/* What was decided on a record that is nothing now is as void as if it had been cut. */
+	cut = harp_log_top(r->log) > match || v->nvoid;
 	/* Their records would go and their indices be given again (V8, G3). */
 	if (cut && harp_parked(r)) {
 		NL_SET_ERR_MSG(extack, "operations are parked on records to be cut: RELEASE first");

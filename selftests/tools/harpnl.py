@@ -37,7 +37,7 @@ import sys
 import threading
 import time
 import uuid
-from typing import Any, Callable, Iterator
+from typing import Any, Callable, Iterator, Sequence
 
 FORK = multiprocessing.get_context("fork")
 
@@ -302,10 +302,12 @@ class Harp:
 
 
 def view_record(view: int, lineage: int, primary: tuple[int, int], backup: tuple[int, int],
-                s: int, view_of_s: int, epoch: int, promise_ms: int) -> bytes:
+                s: int, view_of_s: int, epoch: int, promise_ms: int,
+                voids: Sequence[int] = ()) -> bytes:
     """A struct harp_sec_view; primary, backup: (slot, incarnation)."""
-    return struct.pack("<HHIQQQQQQIBBHII", 7, 0, 72, view, lineage, primary[1], backup[1], s,
-                       view_of_s, epoch, primary[0], backup[0], 0, promise_ms, 0)
+    return struct.pack(f"<HHIQQQQQQIBBHII{len(voids)}Q", 7, 0, 72 + 8 * len(voids), view, lineage,
+                       primary[1], backup[1], s, view_of_s, epoch, primary[0], backup[0],
+                       len(voids), promise_ms, 0, *voids)
 
 
 def record_header(record: bytes) -> State:
@@ -336,7 +338,7 @@ def link(harp: Harp, group: str, one: int, two: int, tcp: str | None = None) -> 
 
 
 def start_view(harp: Harp, group: str, primary: int, backup: int, view: int = 0,
-               promise_ms: int = 2000) -> int:
+               promise_ms: int = 2000, voids: Sequence[int] = ()) -> int:
     """Fence and start a view on both, from the primary's log; both in this kernel."""
     states = {m: harp.get(group, m) for m in (primary, backup)}
     if not view:
@@ -348,7 +350,7 @@ def start_view(harp: Harp, group: str, primary: int, backup: int, view: int = 0,
             raise TimeoutError(f"fence refused for {state['time_left_ms']} ms by {member}")
     p, b = states[primary], states[backup]
     record = view_record(view, p["lineage"], (primary, p["inc"]), (backup, b["inc"]), p["top"],
-                         p["top_view"], p["epoch"], promise_ms)
+                         p["top_view"], p["epoch"], promise_ms, voids)
     for member in (backup, primary):
         harp.view_start(group, member, record, min(p["top"], states[member]["top"]))
     return view
@@ -356,8 +358,8 @@ def start_view(harp: Harp, group: str, primary: int, backup: int, view: int = 0,
 
 def form_view(harp: Harp, group: str, primary: int, backup: int, view: int = 0,
               promise_ms: int = 2000, gate: str | None = None, tcp: str | None = None,
-              timeout: float = 10.0) -> State:
-    view = start_view(harp, group, primary, backup, view, promise_ms)
+              timeout: float = 10.0, voids: Sequence[int] = ()) -> State:
+    view = start_view(harp, group, primary, backup, view, promise_ms, voids)
     for member in (primary, backup):
         harp.touch(group, member)
         if gate:
