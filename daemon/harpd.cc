@@ -63,6 +63,8 @@ result<std::unique_ptr<bus::server>> open_bus(loop &l, const options &o, node &n
     a.switchover = [&n](const std::string &name, const std::string &to, auto done) {
         n.switchover(name, to, done);
     };
+    a.log_skip = [&n](const std::string &name, const std::vector<uint64_t> &records, bool ask_only,
+                      auto done) { n.log_skip(name, records, ask_only, done); };
     return bus::server::make(l.raw(), o.bus, std::move(a));
 }
 

@@ -68,12 +68,21 @@ std::optional<fault> fault_of(const message_body &m) {
 
 } // namespace
 
+std::string indices_text(const std::vector<index_t> &of) {
+    std::string out;
+    for (index_t at : of) {
+        out += (out.empty() ? "" : " ") + fmt::to_string(at.value());
+    }
+    return out;
+}
+
 vsr::config core_config(const disk_state &disk, const config::group_config &g) {
     vsr::config c;
     c.group = disk.group;
     c.members = disk.members;
     c.self = disk.self;
     c.times = timings_of(g);
+    c.stop_at_suspects = g.stop_at_suspects;
     /* A full log would end the view that needs it at once. */
     c.space_min = g.members[disk.members.size() - 1].log_size / 16;
     return c;
@@ -670,6 +679,10 @@ void group_member::tell_transition() {
                   {{"view", view},
                    {"primary", s.primary ? peer_name(*s.primary) : "none"},
                    {"backup", s.backup ? peer_name(*s.backup) : "none"}});
+        if (const auto &r = core_->disk().view; r && r->view == s.view && !r->voids.empty()) {
+            log_event("skipped", group_.name,
+                      {{"view", view}, {"records", indices_text(r->voids)}});
+        }
     }
     if (now != told_state_) {
         log_event("state", group_.name,
@@ -699,6 +712,20 @@ void group_member::switchover(const std::string &to, std::function<void(result<v
     }
     switchover_done_ = std::move(done);
     carry_out();
+}
+
+result<void> group_member::skip(const std::vector<uint64_t> &records, bool ask_only) {
+    want_skip what;
+    what.ask_only = ask_only;
+    for (uint64_t at : records) {
+        what.records.emplace_back(at);
+    }
+    auto r = core_->request(boottime_now(), what);
+    if (r && !ask_only) {
+        log_event("skip-asked", group_.name, {{"records", indices_text(what.records)}});
+    }
+    carry_out();
+    return r;
 }
 
 void group_member::leave() {

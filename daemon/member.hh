@@ -38,6 +38,8 @@ struct member_env {
 };
 
 /* What the group's file means for the core. */
+/* "7 9" */
+std::string indices_text(const std::vector<index_t> &of);
 vsr::config core_config(const vsr::disk_state &disk, const config::group_config &g);
 
 class group_member {
@@ -79,7 +81,9 @@ public:
     bool serving() const;
     /* Who serves, by its own word of late; empty: nobody that is heard of. */
     const std::string &served_by() const;
-    bool quiet() const;        /* leave() has been carried out */
+    bool quiet() const; /* leave() has been carried out */
+    /* harpctl log skip. */
+    result<void> skip(const std::vector<uint64_t> &records, bool ask_only);
     bool handing_over() const; /* not yet: the switchover is under way */
     bool stays() const;        /* nor will it be: that came to nothing */
 
@@ -126,6 +130,7 @@ private:
     std::string other_versions() const;
     /* Of which records its kernel may have died; empty: of none. */
     std::string suspects() const;
+    std::string unverified() const;
     /* What is not on a disk yet, and who waits for it; empty: nothing to say. */
     std::string slow_disks(const vsr::status_report &s) const;
 

@@ -71,6 +71,17 @@ std::string group_member::suspects() const {
                        group_.name, first, of.last - of.first + 1);
 }
 
+/* P2: the one copy may have an effect of what the other never had. */
+std::string group_member::unverified() const {
+    const auto &marked = core_->disk().unverified;
+    if (marked.empty()) {
+        return {};
+    }
+    return fmt::format("skipped on a person's word: {} {}; compare the copies and the files that "
+                       "were written then",
+                       marked.size() == 1 ? "record" : "records", indices_text(marked));
+}
+
 /* A promoted witness's log has nobody to wait for: it says what room it has left. */
 std::string group_member::slow_disks(const status_report &s) const {
     const auto &partner = s.primary == self_ ? s.backup : s.primary;
@@ -140,6 +151,7 @@ json group_member::status() const {
                 {"not_survived", s.not_survived},
                 {"disks", slow_disks(s)},
                 {"suspects", suspects()},
+                {"unverified", unverified()},
                 {"advice", s.advice},
                 {"versions", other_versions()},
                 {"machine", machine_},

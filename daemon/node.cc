@@ -710,6 +710,12 @@ void node::switchover(const std::string &name, const std::string &to, text_fn do
             to, [done = std::move(done)](const result<void> &r) { done(answer(r, "")); });
 }
 
+void node::log_skip(const std::string &name, const std::vector<uint64_t> &records, bool ask_only,
+                    const text_fn &done) {
+    auto it = groups_.find(name);
+    done(it == groups_.end() ? not_running(name) : answer(it->second->skip(records, ask_only), ""));
+}
+
 void node::leave_all(std::function<void()> done) {
     left_ = std::move(done);
     leave_until_ = boottime_now() + leave_limit;

@@ -36,6 +36,8 @@ public:
     void group_create(const std::string &name, text_fn done);
     void group_delete(const std::string &name, bool force, text_fn done);
     void switchover(const std::string &name, const std::string &to, text_fn done);
+    void log_skip(const std::string &name, const std::vector<uint64_t> &records, bool ask_only,
+                  const text_fn &done);
     /*
      * Hand over what can be handed over, leave all views, then @done: not while a group that
      * has a backup for it is served here.

@@ -77,6 +77,24 @@ extern "C" int harp_bus_switchover(sd_bus_message *m, void *userdata, sd_bus_err
     return 1;
 }
 
+extern "C" int harp_bus_log_skip(sd_bus_message *m, void *userdata, sd_bus_error *) {
+    const char *name = nullptr;
+    const void *records = nullptr;
+    size_t bytes = 0;
+    int ask_only = 0;
+    int r = sd_bus_message_read(m, "s", &name);
+    r = r < 0 ? r : sd_bus_message_read_array(m, 't', &records, &bytes);
+    r = r < 0 ? r : sd_bus_message_read(m, "b", &ask_only);
+    if (r < 0) {
+        return r;
+    }
+    const auto *first = static_cast<const uint64_t *>(records);
+    static_cast<server *>(userdata)->calls().log_skip(
+            name, std::vector<uint64_t>(first, first + bytes / sizeof(*first)), ask_only != 0,
+            later(m, false));
+    return 1;
+}
+
 extern "C" int harp_bus_version(sd_bus *, const char *, const char *, const char *,
                                 sd_bus_message *reply, void *, sd_bus_error *) {
     return sd_bus_message_append(reply, "s", HARP_VERSION);

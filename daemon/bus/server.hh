@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 struct sd_bus;
 struct sd_event;
@@ -25,6 +26,9 @@ struct api {
     std::function<void(const std::string &name, text_fn)> group_create;
     std::function<void(const std::string &name, bool force, text_fn)> group_delete;
     std::function<void(const std::string &name, const std::string &to, text_fn)> switchover;
+    std::function<void(const std::string &name, const std::vector<uint64_t> &records, bool ask_only,
+                       text_fn)>
+            log_skip;
 };
 
 /* "system", "session" or a D-Bus address. */

@@ -16,6 +16,8 @@ const sd_bus_vtable harp_bus_vtable[] = {
 				SD_BUS_NO_RESULT, harp_bus_group_delete, 0),
 	SD_BUS_METHOD_WITH_ARGS("Switchover", SD_BUS_ARGS("s", name, "s", to), SD_BUS_NO_RESULT,
 				harp_bus_switchover, 0),
+	SD_BUS_METHOD_WITH_ARGS("LogSkip", SD_BUS_ARGS("s", name, "at", records, "b", ask_only),
+				SD_BUS_NO_RESULT, harp_bus_log_skip, 0),
 	SD_BUS_SIGNAL_WITH_ARGS("StatusChanged", SD_BUS_NO_ARGS, 0),
 	SD_BUS_SIGNAL_WITH_ARGS("Event", SD_BUS_ARGS("s", json), 0),
 	SD_BUS_VTABLE_END,

@@ -18,6 +18,7 @@ int harp_bus_status(sd_bus_message *m, void *userdata, sd_bus_error *error);
 int harp_bus_group_create(sd_bus_message *m, void *userdata, sd_bus_error *error);
 int harp_bus_group_delete(sd_bus_message *m, void *userdata, sd_bus_error *error);
 int harp_bus_switchover(sd_bus_message *m, void *userdata, sd_bus_error *error);
+int harp_bus_log_skip(sd_bus_message *m, void *userdata, sd_bus_error *error);
 int harp_bus_version(sd_bus *bus, const char *path, const char *interface, const char *property,
 		     sd_bus_message *reply, void *userdata, sd_bus_error *error);
 

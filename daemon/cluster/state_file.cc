@@ -48,6 +48,17 @@ member_life life_from(const json &j) {
     return {slot_t(j.at("slot").get<uint8_t>()), incarnation_t(j.at("inc").get<uint64_t>())};
 }
 
+/* Not there: none, as in a file of a version that knew of none. */
+std::vector<index_t> indices_of(const json &j, const char *name) {
+    std::vector<index_t> out;
+    if (j.contains(name)) {
+        for (const json &at : j.at(name)) {
+            out.emplace_back(at.get<uint64_t>());
+        }
+    }
+    return out;
+}
+
 view_record record_from(const json &j) {
     view_record v;
     v.view = view_t(j.at("view").get<uint64_t>());
@@ -114,12 +125,20 @@ result<disk_state> from_json(std::string_view text) {
                                        index_t(of.at("last").get<uint64_t>())},
                                       of.at("deaths").get<uint32_t>()};
         }
+        s.skip = indices_of(j, "skip");
+        s.unverified = indices_of(j, "unverified");
         if (s.self.value() >= member_count) {
             return fail(EINVAL, "self: no such slot");
         }
         return s;
     } catch (const json::exception &e) {
         return fail(EINVAL, e.what());
+    }
+}
+
+void put_indices(json &j, const char *name, const std::vector<index_t> &of) {
+    for (index_t at : of) {
+        j[name].push_back(at.value());
     }
 }
 
@@ -148,6 +167,8 @@ std::string encode_state(const disk_state &s, uint64_t seq) {
                          {"last", s.suspects->records.last.value()},
                          {"deaths", s.suspects->deaths}};
     }
+    put_indices(j, "skip", s.skip);
+    put_indices(j, "unverified", s.unverified);
     std::string body = j.dump(1) + "\n";
     return fmt::format("harp-state 1 {} {} {:08x}\n{}", seq, body.size(),
                        harp_crc32c(static_cast<uint32_t>(seq), body.data(), body.size()), body);

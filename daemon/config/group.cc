@@ -284,6 +284,7 @@ void read_exports(table_reader &r, group_config &g, complaints &out) {
 
 void read_times(table_reader &r, group_config &g) {
     g.confirms = r.choice("lease", {"time", "confirm"}, false) == "confirm";
+    g.stop_at_suspects = r.choice("suspects", {"try", "stop"}, false) == "stop";
     g.promise_ms = static_cast<uint32_t>(
             r.integer_or("promise_ms", 2000, HARP_PROMISE_MIN_MS, HARP_PROMISE_CAP_MS));
     g.detect_ms = static_cast<uint32_t>(

@@ -53,6 +53,7 @@ struct group_config {
     uint32_t promise_ms = 2000;
     uint32_t detect_ms = 2000;
     bool confirms = false;                                /* lease = "confirm" */
+    bool stop_at_suspects = false;                        /* suspects = "stop" */
     std::array<member_config, vsr::member_count> members; /* by slot */
     service::config service; /* parent, group, run_dir and the like are filled in later */
     bool mac_given = false;

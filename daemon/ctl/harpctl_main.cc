@@ -15,6 +15,7 @@
 #include <cstdio>
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <iostream>
 #include <systemd/sd-bus.h>
 #include <unistd.h>
 
@@ -33,13 +34,14 @@ struct options {
     std::string state_dir = "/var/lib/harp";
     bool as_json = false;
     bool force = false;
-    bool yes = false;
     std::string group;
     std::string config;
     std::string to;
     uint64_t from = 0;
     uint64_t count = 20;
     uint64_t lines = 0;
+    std::vector<uint64_t> records;
+    bool yes = false;
 };
 
 struct bus_closer {
@@ -212,28 +214,33 @@ int show_file(const options &o, const std::string &path) {
 }
 
 /* The kernel's own word for where its log begins: harpd's is of a while ago. */
-int show_kernel(const options &o, uint8_t member) {
-    auto nl = knl::genl::open();
-    if (!nl) {
-        return complain(nl.error(), "");
-    }
+ctl::log_source kernel_log(knl::genl &nl, const options &o, uint8_t member) {
     ctl::log_source log;
-    log.look = [&]() -> result<ctl::log_source::ends> {
-        auto a = nl->call(knl::request(HARP_CMD_REPLICA_GET, o.group, member));
+    log.look = [&nl, &o, member]() -> result<ctl::log_source::ends> {
+        auto a = nl.call(knl::request(HARP_CMD_REPLICA_GET, o.group, member));
         if (!a) {
             return a.error();
         }
         return ctl::log_source::ends{a->get(HARP_A_BASE), a->get(HARP_A_TOP)};
     };
-    log.read = [&](uint64_t index, uint64_t count) -> result<std::vector<uint8_t>> {
-        auto a = nl->call(knl::request(HARP_CMD_LOG_READ, o.group, member)
-                                  .u64(HARP_A_INDEX, index)
-                                  .u32(HARP_A_COUNT, static_cast<uint32_t>(count)));
+    log.read = [&nl, &o, member](uint64_t index, uint64_t count) -> result<std::vector<uint8_t>> {
+        auto a = nl.call(knl::request(HARP_CMD_LOG_READ, o.group, member)
+                                 .u64(HARP_A_INDEX, index)
+                                 .u32(HARP_A_COUNT, static_cast<uint32_t>(count)));
         if (!a) {
             return a.error();
         }
         return std::move(a->records);
     };
+    return log;
+}
+
+int show_kernel(const options &o, uint8_t member) {
+    auto nl = knl::genl::open();
+    if (!nl) {
+        return complain(nl.error(), "");
+    }
+    const ctl::log_source log = kernel_log(*nl, o, member);
     uint64_t left = 0;
     auto r = ctl::walk_log(log, o.from, o.count, printer(o, left), [](const std::string &text) {
         fprintf(stderr, "harpctl: %s\n", text.c_str());
@@ -371,6 +378,77 @@ void add_selftest(CLI::App &app, options &o, int &rc) {
     reboot->callback([&] { rc = selftest_soft_reboot(o); });
 }
 
+result<std::string> ask_skip(const options &o, bool ask_only) {
+    return call(o, "LogSkip", [&](sd_bus_message *m) {
+        int r = sd_bus_message_append(m, "s", o.group.c_str());
+        r = r < 0 ? r
+                  : sd_bus_message_append_array(m, 't', o.records.data(),
+                                                o.records.size() * sizeof(uint64_t));
+        return r < 0 ? r : sd_bus_message_append(m, "b", ask_only ? 1 : 0);
+    });
+}
+
+/* Shows them; one that later records build upon is not to be skipped. */
+result<void> show_skipped(const options &o, uint8_t member) {
+    auto nl = knl::genl::open();
+    if (!nl) {
+        return nl.error();
+    }
+    const ctl::log_source log = kernel_log(*nl, o, member);
+    for (uint64_t at : o.records) {
+        result<void> fits = fail(ERANGE, fmt::format("record {} is not in the log", at));
+        auto shown = ctl::walk_log(
+                log, at, 1,
+                [&](std::span<const uint8_t> bytes) {
+                    fits = ctl::may_skip(bytes, at);
+                    if (auto text = ctl::describe_record(bytes, false)) {
+                        printf("%s\n", text->c_str());
+                    }
+                    return false;
+                },
+                [](const std::string &text) { fprintf(stderr, "harpctl: %s\n", text.c_str()); });
+        if (!shown || !fits) {
+            return shown ? fits : shown;
+        }
+    }
+    return {};
+}
+
+bool said_yes(const options &o) {
+    if (o.yes) {
+        return true;
+    }
+    printf("Skip %s for good, on both copies? What clients were told was written is lost. "
+           "Type yes: ",
+           o.records.size() == 1 ? "this record" : "these records");
+    fflush(stdout);
+    std::string line;
+    return std::getline(std::cin, line) && line == "yes";
+}
+
+int log_skip(const options &o) {
+    auto may = ask_skip(o, true);
+    if (!may) {
+        return complain(may.error(), "");
+    }
+    auto r = get_status(o);
+    auto g = r ? find_group(o, *r) : result<json>(r.error());
+    auto shown = g ? show_skipped(o, g->value("slot", uint8_t{0})) : result<void>(g.error());
+    if (!shown) {
+        return complain(shown.error(), "nothing was skipped");
+    }
+    if (!said_yes(o)) {
+        return complain(fail(ECANCELED, "nothing was skipped"), "");
+    }
+    auto done = ask_skip(o, false);
+    if (!done) {
+        return complain(done.error(), "nothing was skipped");
+    }
+    printf("group %s: the next view skips %s\n", o.group.c_str(),
+           o.records.size() == 1 ? "it" : "them");
+    return 0;
+}
+
 void add_commands(CLI::App &app, options &o, int &rc) {
     auto *group = app.add_subcommand("group", "Make and end groups")->require_subcommand(1);
     auto *create = group->add_subcommand("create", "Make a group on its three machines; its file "
@@ -418,6 +496,13 @@ void add_commands(CLI::App &app, options &o, int &rc) {
     records->add_flag("--json", o.as_json, "One object a line");
     records->add_option("--state", o.state_dir, "harpd's state directory")->capture_default_str();
     records->callback([&] { rc = log_show(o); });
+    auto *skip = log->add_subcommand("skip", "Make records that kill their kernel nothing");
+    skip->add_option("NAME", o.group, "The group")->required();
+    skip->add_option("INDEX", o.records, "The records, suspects of the member here")
+            ->required()
+            ->check(CLI::Range(uint64_t{1}, uint64_t{INT64_MAX}));
+    skip->add_flag("--yes", o.yes, "Do not ask");
+    skip->callback([&] { rc = log_skip(o); });
     add_selftest(app, o, rc);
 }
 

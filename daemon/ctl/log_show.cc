@@ -52,6 +52,14 @@ json inode_json(const harp_sec_inode &i) {
             {"size", le64_to_cpu(i.size)}};
 }
 
+std::vector<uint64_t> voids_of(const harp_sec_view &v) {
+    std::vector<uint64_t> out;
+    for (unsigned i = 0; i < le16_to_cpu(v.nvoid); i++) {
+        out.push_back(le64_to_cpu(reinterpret_cast<const __le64 *>(&v + 1)[i]));
+    }
+    return out;
+}
+
 json record_json(const harp_rec &r) {
     json j = {{"index", r.index},
               {"view", r.view},
@@ -97,6 +105,11 @@ json record_json(const harp_rec &r) {
                             {"backup_inc", le64_to_cpu(v.backup_inc)},
                             {"s", le64_to_cpu(v.s)},
                             {"promise_ms", le32_to_cpu(v.promise_ms)}};
+        json voids = json::array();
+        for (uint64_t at : voids_of(v)) {
+            voids.push_back(at);
+        }
+        j["view_record"]["voids"] = voids;
     }
     return j;
 }
@@ -128,6 +141,9 @@ std::string record_line(const harp_rec &r) {
         out += fmt::format(" primary {} backup {} s {} promise {} ms", r.view_sec->primary,
                            r.view_sec->backup, le64_to_cpu(r.view_sec->s),
                            le32_to_cpu(r.view_sec->promise_ms));
+        for (uint64_t at : voids_of(*r.view_sec)) {
+            out += fmt::format(" void {}", at);
+        }
     }
     return out;
 }
@@ -157,17 +173,51 @@ std::optional<harp_region_hdr> newest_header(std::span<const uint8_t> region, st
 
 } // namespace
 
-result<std::string> describe_record(std::span<const uint8_t> bytes, bool as_json) {
-    harp_rec rec{};
+namespace {
+
+/* @rec points into @aligned. */
+result<void> parse(std::span<const uint8_t> bytes, std::vector<uint64_t> &aligned, harp_rec &rec) {
     const char *why = "";
-    std::vector<uint64_t> aligned((bytes.size() + 7) / 8);
+    aligned.resize((bytes.size() + 7) / 8);
     if (!bytes.empty()) {
         memcpy(aligned.data(), bytes.data(), bytes.size());
     }
     if (harp_rec_parse(aligned.data(), bytes.size(), &rec, &why) != 0) {
         return fail(EBADMSG, why);
     }
+    return {};
+}
+
+} // namespace
+
+result<std::string> describe_record(std::span<const uint8_t> bytes, bool as_json) {
+    harp_rec rec{};
+    std::vector<uint64_t> aligned;
+    if (auto ok = parse(bytes, aligned, rec); !ok) {
+        return ok.error();
+    }
     return as_json ? record_json(rec).dump() : record_line(rec);
+}
+
+result<void> may_skip(std::span<const uint8_t> bytes, uint64_t index) {
+    harp_rec rec{};
+    std::vector<uint64_t> aligned;
+    if (auto ok = parse(bytes, aligned, rec); !ok) {
+        return ok;
+    }
+    if (rec.index != index) {
+        return fail(ERANGE, fmt::format("record {} is not in the log", index));
+    }
+    switch (rec.type) {
+    case HARP_REC_WRITE:
+    case HARP_REC_SETATTR:
+    case HARP_REC_XATTR:
+        return {};
+    default:
+        return fail(EINVAL, fmt::format("record {} is a {}: later records build upon what it does, "
+                                        "so it cannot be skipped; expected write, setattr or xattr",
+                                        index, harp_rec_type_name(rec.type)));
+    }
 }
 
 result<region_summary> walk_region(std::span<const uint8_t> region, uint64_t from,

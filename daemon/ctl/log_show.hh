@@ -21,6 +21,12 @@ using record_fn = std::function<bool(std::span<const uint8_t>)>;
 /* One line of text, or one object of JSON, without a newline. */
 result<std::string> describe_record(std::span<const uint8_t> bytes, bool json);
 
+/*
+ * Can the record at @index be nothing? Only what sets the content or attributes of one file: the
+ * names and files that others make, later records build upon.
+ */
+result<void> may_skip(std::span<const uint8_t> bytes, uint64_t index);
+
 struct region_summary {
     std::string text;  /* the header in one line */
     std::string end;   /* why the walk ended */

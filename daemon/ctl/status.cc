@@ -142,6 +142,7 @@ std::string group_block(const json &g) {
         say("region:", text_of(replica, "region_why"));
     }
     say("suspects:", text_of(g, "suspects"));
+    say("unverified:", text_of(g, "unverified"));
     say("disks:", text_of(g, "disks"));
     say("room:", witness_room(g));
     say("replica:", text_of(replica, "trouble"));

@@ -54,8 +54,10 @@ _harpctl_words()
 	sync) (($# > 1)) || _harpctl_groups ;;
 	log)
 		case $2,$# in
-		,1) echo 'show --help' ;;
+		,1) echo 'show skip --help' ;;
 		show,2) _harpctl_groups && echo '--from --count -n --json --state' ;;
+		skip,2) _harpctl_groups && echo --yes ;;
+		skip,*) echo --yes ;;
 		show,*) echo '--from --count -n --json --state' ;;
 		esac
 		;;

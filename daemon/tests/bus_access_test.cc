@@ -66,6 +66,12 @@ protected:
         a.switchover = [this](const std::string &, const std::string &, const api::text_fn &done) {
             called(done);
         };
+        a.log_skip = [this](const std::string &, const std::vector<uint64_t> &records, bool ask,
+                            const api::text_fn &done) {
+            skipped_ = records;
+            asked_only_ = ask;
+            called(done);
+        };
         auto made = server::make(loop_.raw(), address_, std::move(a));
         ASSERT_TRUE(made.ok()) << made.error().text;
         server_ = std::move(*made);
@@ -151,6 +157,8 @@ protected:
     loop loop_;
     std::unique_ptr<server> server_;
     int calls_ = 0;
+    std::vector<uint64_t> skipped_;
+    bool asked_only_ = false;
     std::string refuses_;
 };
 
@@ -159,6 +167,7 @@ const std::vector<std::vector<const char *>> changes = {
         {"group", "delete", "g"},
         {"group", "delete", "--force", "g"},
         {"switchover", "g", "b"},
+        {"log", "skip", "g", "7", "9", "--yes"},
 };
 
 } // namespace
@@ -206,6 +215,19 @@ TEST_F(access, a_switchover_is_told_when_it_has_been) {
     const std::string said = harpctl(0, {"switchover", "g", "b"});
     EXPECT_TRUE(said.starts_with("harpctl: b is 1025 records behind\n")) << said;
     EXPECT_TRUE(said.ends_with("exit 1")) << said;
+}
+
+/* First whether it may be, then a look at the records: nothing is skipped unseen. */
+TEST_F(access, a_skip_is_asked_for_and_looked_at_first) {
+    std::string said = harpctl(0, {"log", "skip", "g", "7", "9", "--yes"});
+    EXPECT_EQ(said, "harpctl: no group 'g' on this machine; there is none\n"
+                    "harpctl: nothing was skipped\nexit 1");
+    EXPECT_EQ(skipped_, (std::vector<uint64_t>{7, 9}));
+    EXPECT_TRUE(asked_only_);
+    EXPECT_EQ(calls_, 1);
+    refuses_ = "b serves";
+    said = harpctl(0, {"log", "skip", "g", "7"});
+    EXPECT_EQ(said, "harpctl: b serves\nexit 1");
 }
 
 } // namespace harp::bus

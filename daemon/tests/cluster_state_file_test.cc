@@ -45,6 +45,8 @@ protected:
         state.view = v;
         state.seal = seal_note{view_t(8), index_t(77)};
         state.suspects = suspect_note{{index_t(5), index_t(9)}, 2};
+        state.skip = {index_t(7), index_t(8)};
+        state.unverified = {index_t(2)};
     }
     void TearDown() override { fs::remove_all(dir); }
 

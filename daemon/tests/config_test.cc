@@ -98,6 +98,13 @@ TEST(config, a_lease_is_by_time_unless_said_otherwise) {
     EXPECT_TRUE(read(replaced(good, "promise_ms = 1000", word + "\"confirm\""))->confirms);
 }
 
+TEST(config, suspects_are_tried_unless_said_otherwise) {
+    EXPECT_FALSE(read(good)->stop_at_suspects);
+    const std::string word = "promise_ms = 1000\nsuspects = ";
+    EXPECT_FALSE(read(replaced(good, "promise_ms = 1000", word + "\"try\""))->stop_at_suspects);
+    EXPECT_TRUE(read(replaced(good, "promise_ms = 1000", word + "\"stop\""))->stop_at_suspects);
+}
+
 TEST(config, the_witness_log_that_is_not_given_is_compared_as_well) {
     std::string text = replaced(good, "log_size = \"64M\"\n", "");
     EXPECT_TRUE(read(text).ok());
@@ -118,6 +125,8 @@ TEST(config, every_complaint_names_file_and_line_what_was_found_and_expected) {
              "g.toml:4: detect_ms: found 500, expected at least promise_ms (1000)"},
             {"promise_ms = 1000", "promise_ms = 1000\nlease = \"trust\"",
              "g.toml:4: lease: found 'trust', expected one of"},
+            {"promise_ms = 1000", "promise_ms = 1000\nsuspects = \"skip\"",
+             "g.toml:4: suspects: found 'skip', expected one of"},
             {"promise_ms = 1000", "promise_mss = 1000",
              "g.toml:3: unknown key 'promise_mss' in the file, expected 'promise_ms'?"},
             {"threads = 8", "treads = 8", "g.toml:32: unknown key 'treads' in [nfs]"},

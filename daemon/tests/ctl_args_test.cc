@@ -62,7 +62,7 @@ protected:
 
 TEST_F(programs, harpctl_says_what_is_wrong_with_its_arguments) {
     const std::string all =
-            "group create, group delete, status, events, switchover, sync, log show, "
+            "group create, group delete, status, events, switchover, sync, log show, log skip, "
             "selftest soft-reboot";
     says("harpctl", "expected a command: " + all);
     says("harpctl --bus none", "expected a command: " + all);
@@ -92,6 +92,9 @@ TEST_F(programs, harpctl_says_what_is_wrong_with_its_arguments) {
     says("harpctl selftest soft-reboot", "NAME is required");
     says("harpctl selftest soft-reboot g --now",
          "'--now' is not an option of selftest soft-reboot");
+    says("harpctl log skip", "NAME is required");
+    says("harpctl log skip g", "INDEX is required");
+    says("harpctl log skip g 0", "INDEX");
     EXPECT_EQ(run("harpctl frobnicate").status, 2) << "as harpctl(1) has it";
 }
 

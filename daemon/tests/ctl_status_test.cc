@@ -42,6 +42,7 @@ TEST(status, what_is_wrong_is_said_with_what_to_do) {
         "why_not_serving":"beta is silent","not_survived":"any","advice":"start harpd on beta",
         "versions":"gamma's harpd speaks another","disks":"operations wait for the disk of beta",
         "suspects":"it was applying record 7 when it ended",
+        "unverified":"skipped on a person's word: record 7",
         "machine":["kernel.panic is 0","a virtual machine",5],
         "config":["g.toml:15: members differ",5],
         "service":{"state":"off","trouble":"nfsd did not start"},
@@ -55,6 +56,7 @@ TEST(status, what_is_wrong_is_said_with_what_to_do) {
           "not serving: beta is silent", "versions:    gamma's harpd",
           "trouble:     nfsd did not start", "replica:     no replica", "region:      record 9",
           "suspects:    it was applying record 7 when it ended\n",
+          "unverified:  skipped on a person's word: record 7\n",
           "disks:       operations wait for the disk of beta\n", "room:        3.0 GiB left",
           "beware:      any\n  beware:      g.toml:15: members differ\n",
           "do:          start harpd on beta"}) {

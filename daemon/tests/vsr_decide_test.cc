@@ -610,4 +610,88 @@ TEST(vsr_decide, a_member_that_died_of_a_record_may_back_up_but_not_serve) {
     EXPECT_EQ(d->record.backup.slot, p_slot);
 }
 
+/* P2: whoever asked, the VIEW record says it to both. */
+TEST(vsr_decide, what_a_person_skips_is_void_in_the_next_view) {
+    auto p = vote_of(p_slot, 4, log_of(50, {{4, 1}}));
+    auto b = vote_of(b_slot, 4, log_of(50, {{4, 1}}));
+    p.what.ap = b.what.ap = p.what.lb = b.what.lb = index_t(20);
+    EXPECT_TRUE(decide(input({p, b}))->record.voids.empty());
+    p.what.skip = {index_t(31), index_t(33)};
+    b.what.skip = {index_t(21), index_t(33), index_t(51)};
+    auto d = decide(input({p, b}));
+    ASSERT_TRUE(d.ok());
+    EXPECT_EQ(d->record.voids, (std::vector{index_t(21), index_t(31), index_t(33)}))
+            << "51 is not in the log";
+    EXPECT_TRUE(validate(d->record).ok());
+}
+
+TEST(vsr_decide, what_one_copy_has_applied_the_other_does_not_skip) {
+    auto p = vote_of(p_slot, 4, log_of(50, {{4, 1}}));
+    auto b = vote_of(b_slot, 4, log_of(50, {{4, 1}}));
+    p.what.ap = p.what.lb = index_t(20);
+    b.what.ap = index_t(31);
+    p.what.skip = {index_t(31), index_t(32)};
+    std::string passed_over;
+    auto d = decide(input({p, b}), &passed_over);
+    ASSERT_TRUE(d.ok());
+    EXPECT_EQ(d->record.voids, std::vector{index_t(32)});
+    EXPECT_EQ(passed_over, "record 31 is not skipped: bravo has applied it");
+    /* Of a witness nothing is applied. */
+    auto w = vote_of(w_slot, 4, log_of(50, {{4, 1}}));
+    w.what.ap = index_t(50);
+    w.what.free_bytes = 1ULL << 40;
+    EXPECT_EQ(decide(input({p, w}))->record.voids.size(), 2U);
+}
+
+TEST(vsr_decide, no_more_is_void_than_a_view_record_holds) {
+    auto p = vote_of(p_slot, 4, log_of(50, {{4, 1}}));
+    auto b = vote_of(b_slot, 4, log_of(50, {{4, 1}}));
+    for (uint64_t i = 0; i < max_voids; i++) {
+        p.what.skip.emplace_back(10 + i);
+        b.what.skip.emplace_back(11 + i);
+    }
+    p.what.ap = b.what.ap = p.what.lb = b.what.lb = index_t(9);
+    auto d = decide(input({p, b}));
+    ASSERT_TRUE(d.ok());
+    EXPECT_EQ(d->record.voids.size(), max_voids);
+    EXPECT_EQ(d->record.voids.front(), index_t(10));
+}
+
+TEST(vsr_decide, who_died_of_what_is_void_now_may_serve) {
+    auto p = vote_of(p_slot, 4, log_of(50, {{4, 1}}));
+    auto b = vote_of(b_slot, 4, log_of(50, {{4, 1}}));
+    p.what.ap = b.what.ap = p.what.lb = b.what.lb = index_t(20);
+    for (auto *a : {&p.what, &b.what}) {
+        a->poisoned = true;
+        a->suspects = record_range{index_t(31), index_t(33)};
+    }
+    EXPECT_EQ(decide(input({p, b})).error().text,
+              "alfa: died of a record it was applying; bravo: died of a record it was applying");
+    b.what.skip = {index_t(34)};
+    EXPECT_FALSE(decide(input({p, b})).ok()) << "that is none of them";
+    b.what.skip = {index_t(33)};
+    auto d = decide(input({p, b}));
+    ASSERT_TRUE(d.ok()) << d.error().text;
+    EXPECT_EQ(d->record.primary.slot, p_slot);
+}
+
+/* suspects = "stop": a new primary stops before what another has died of. */
+TEST(vsr_decide, what_one_has_died_of_the_other_tries_or_not) {
+    auto p = vote_of(p_slot, 4, log_of(50, {{4, 1}}));
+    auto b = vote_of(b_slot, 4, log_of(50, {{4, 1}}));
+    p.what.ap = b.what.ap = p.what.lb = b.what.lb = index_t(20);
+    p.what.poisoned = true;
+    p.what.suspects = record_range{index_t(31), index_t(33)};
+    ASSERT_TRUE(decide(input({p, b})).ok()) << "suspects = \"try\"";
+    p.what.stop = b.what.stop = true;
+    EXPECT_EQ(decide(input({p, b})).error().text,
+              "alfa: died of a record it was applying; bravo: would apply what alfa may have died "
+              "of");
+    b.what.ap = index_t(33);
+    EXPECT_TRUE(decide(input({p, b})).ok()) << "it has applied them, and lives";
+    b.what.ap = index_t(20);
+    p.what.skip = {index_t(31)};
+    EXPECT_TRUE(decide(input({p, b})).ok());
+}
+
 } // namespace harp::vsr::test

@@ -66,6 +66,104 @@ TEST(vsr_rules, V1_a_member_that_died_of_a_record_does_not_propose) {
     EXPECT_NE(past.asked_for<cmd_fence>(), nullptr) << "its AP is past them";
 }
 
+/* suspects = "stop": the first death is enough. */
+TEST(vsr_rules, N4_a_group_may_stop_at_the_first_death) {
+    object_report r = settled_report();
+    disk_state d = settled_disk(slot_b);
+    r.suspects = record_range{index_t(7), index_t(9)};
+    d.suspects = suspect_note{*r.suspects, 1};
+    config c = make_config(slot_b);
+    c.stop_at_suspects = true;
+    one m(c, d, r);
+    m.until_it_proposes();
+    EXPECT_EQ(m.asked_for<cmd_fence>(), nullptr);
+    EXPECT_EQ(m.c.status(m.now).advice, skip_advice);
+}
+
+namespace {
+
+/* A member that stands still before records 7 to 9, of which 3 are applied. */
+one poisoned_member() {
+    object_report r = settled_report();
+    disk_state d = settled_disk(slot_b);
+    r.ap = r.lb = index_t(3);
+    r.suspects = record_range{index_t(7), index_t(9)};
+    d.suspects = suspect_note{*r.suspects, 2};
+    return one(make_config(slot_b), d, r);
+}
+
+} // namespace
+
+TEST(vsr_rules, P2_only_what_its_kernel_may_have_died_of_is_skipped) {
+    one m = poisoned_member();
+    const auto says = [&m](std::vector<index_t> of) {
+        auto r = m.c.request(m.now, want_skip{std::move(of), false});
+        m.gather();
+        while (m.disk_done()) {}
+        return r ? std::string() : r.error().text;
+    };
+    EXPECT_EQ(says({}), "no record is named");
+    EXPECT_EQ(says({index_t(7), index_t(10)}),
+              "record 10 is none of those that its kernel was applying when it ended: records 7 to "
+              "9");
+    EXPECT_TRUE(m.c.disk().skip.empty());
+    EXPECT_TRUE(m.c.request(m.now, want_skip{{index_t(7)}, true}).ok());
+    EXPECT_TRUE(m.c.disk().skip.empty()) << "it was only asked whether it may";
+    EXPECT_EQ(says({index_t(9), index_t(7)}), "");
+    EXPECT_EQ(says({index_t(7)}), "") << "again";
+    EXPECT_EQ(m.c.disk().skip, (std::vector{index_t(7), index_t(9)}));
+    one clean(make_config(slot_b), settled_disk(slot_b), settled_report());
+    EXPECT_EQ(clean.c.request(clean.now, want_skip{{index_t(7)}, false}).error().text,
+              "this member's kernel was applying nothing when it ended");
+    one witness(make_config(slot_w), settled_disk(slot_w), settled_report());
+    EXPECT_FALSE(witness.c.request(witness.now, want_skip{{index_t(7)}, false}).ok());
+}
+
+TEST(vsr_rules, P2_nothing_is_skipped_while_another_serves) {
+    one m = poisoned_member();
+    status_beat s;
+    s.live_primary = slot_p;
+    s.live_view = view_t(8);
+    m.hear(slot_p, view_t(8), s);
+    auto r = m.c.request(m.now, want_skip{{index_t(7)}, false});
+    ASSERT_FALSE(r.ok());
+    EXPECT_EQ(r.error().code, EBUSY);
+    EXPECT_TRUE(m.c.disk().skip.empty());
+}
+
+TEST(vsr_rules, P2_a_member_that_skips_proposes_and_its_view_says_it) {
+    one m = poisoned_member();
+    m.until_it_proposes();
+    ASSERT_EQ(m.asked_for<cmd_fence>(), nullptr);
+    EXPECT_EQ(m.c.status(m.now).advice, skip_advice);
+    ASSERT_TRUE(m.c.request(m.now, want_skip{{index_t(8)}, false}).ok());
+    m.gather();
+    while (m.disk_done()) {}
+    EXPECT_NE(m.c.status(m.now).advice, skip_advice);
+    m.until_it_proposes();
+    ASSERT_NE(m.asked_for<cmd_fence>(), nullptr);
+    const view_t v = m.asked_for<cmd_fence>()->view;
+    m.fence_granted(v.value());
+    while (m.disk_done()) {}
+    agree a = m.vote(4, 10);
+    m.hear(slot_w, v, a);
+    m.pass(quick_timings().third);
+    const auto *adopt = m.asked_for<cmd_adopt>();
+    ASSERT_NE(adopt, nullptr);
+    EXPECT_EQ(adopt->what.record.voids, std::vector{index_t(8)});
+    m.answer<cmd_adopt>();
+    while (m.disk_done()) {}
+    EXPECT_EQ(m.c.disk().unverified, std::vector{index_t(8)});
+    EXPECT_EQ(m.c.disk().skip, std::vector{index_t(8)}) << "until it is past it";
+    watermarks marks{m.report, {}, {}, false};
+    marks.report.ap = index_t(8);
+    m.c.on_kernel(m.now, marks);
+    m.gather();
+    while (m.disk_done()) {}
+    EXPECT_TRUE(m.c.disk().skip.empty());
+    EXPECT_EQ(m.c.disk().unverified, std::vector{index_t(8)});
+}
+
 /* N4: the same records in two lives one after the other; others are new ones. */
 TEST(vsr_rules, N4_deaths_over_the_same_records_are_counted_from_life_to_life) {
     disk_state d = settled_disk(slot_b);

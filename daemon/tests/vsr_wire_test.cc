@@ -53,7 +53,9 @@ std::vector<message> one_of_each() {
     agree a;
     a.formed = view_t(13);
     a.view = some_view();
-    a.intact = a.poisoned = true;
+    a.intact = a.poisoned = a.stop = true;
+    a.suspects = record_range{index_t(81), index_t(83)};
+    a.skip = {index_t(82), index_t(83)};
     a.log = some_log();
     a.top_crc = 0xdeadbeef;
     a.lb = index_t(7);
@@ -196,8 +198,14 @@ TEST(vsr_wire, lengths_beyond_their_bounds_are_refused_before_anything_is_alloca
     seal(bytes);
     EXPECT_EQ(fault(bytes), wire_fault::body);
     bytes = encode(with(agree{}));
-    /* formed 8, no view 1, three flags, base, anchor, top: then the number of views */
-    size_t at = wire_header_bytes + 8 + 1 + 3 + 24;
+    /* formed 8, no view 1, five flags: then the number of records to be skipped */
+    size_t at = wire_header_bytes + 8 + 1 + 5;
+    bytes[at] = 0xff;
+    seal(bytes);
+    EXPECT_EQ(fault(bytes), wire_fault::body);
+    bytes = encode(with(agree{}));
+    /* none 2, base, anchor, top: then the number of views */
+    at += 2 + 24;
     bytes[at] = 0xff;
     bytes[at + 1] = 0xff;
     seal(bytes);
@@ -238,6 +246,8 @@ TEST(vsr_wire, the_largest_small_message_fits_its_bound) {
     agree a;
     a.view = s.record;
     a.log = s.reach;
+    a.suspects = record_range{index_t(1), index_t(2)};
+    a.skip = s.record.voids;
     EXPECT_LE(encode(with(a)).size(), wire_small_max);
 }
 

@@ -211,25 +211,6 @@ void core::impl::attached(const object_report &report) {
                           disk_.formed.value(), report.intact ? "whole" : "not whole"));
 }
 
-/*
- * Finding 19. A kernel that ended while it applied records need not have died of them, and
- * they are tried again. Where the next one ends over the same, this member is no primary, who
- * would apply them before another holds them; with its AP past them all is forgotten.
- */
-void core::impl::note_suspects() {
-    const auto before = disk_.suspects;
-    disk_.suspects.reset();
-    if (report_.suspects) {
-        const bool again = before && before->records.overlaps(*report_.suspects);
-        disk_.suspects = suspect_note{*report_.suspects, again ? before->deaths + 1 : 1};
-    }
-    dirty_ = dirty_ || disk_.suspects != before;
-}
-
-bool core::impl::poisoned(const object_report &report) const {
-    return report.suspects && disk_.suspects && disk_.suspects->deaths > 1;
-}
-
 void core::impl::set_phase(phase_t next) {
     phase_ = std::move(next);
     out_.status_changed = true;
@@ -257,6 +238,7 @@ void core::impl::take_report(const object_report &report) {
     report_ = report;
     report_.log = tidy(report.log);
     report_at_ = now_;
+    skip_settled();
 }
 
 /* ---- messages ---- */

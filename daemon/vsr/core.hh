@@ -61,6 +61,7 @@ struct config {
     timings times;
     uint64_t lag_limit = 1024;              /* records; rule V5, when another view can form */
     uint64_t space_min = 0;                 /* bytes W needs to be newly taken as backup */
+    bool stop_at_suspects = false;          /* N4: at the first death, and on both copies */
     broken_rule broken = broken_rule::none; /* tests only */
 };
 
@@ -158,7 +159,12 @@ struct want_switchover {
 struct want_leave {
     bool hand_over = true;
 };
-using local_request = std::variant<want_switchover, want_leave>;
+/* P2: these suspects of this member are to be nothing, for both copies, in the next view. */
+struct want_skip {
+    std::vector<index_t> records;
+    bool ask_only = false; /* only whether it may be */
+};
+using local_request = std::variant<want_switchover, want_leave, want_skip>;
 
 enum class member_state : uint8_t {
     starting,  /* incarnation to disk, attach */
@@ -193,6 +199,11 @@ struct status_report {
 inline constexpr std::string_view copy_advice =
         "its files must be copied anew, which is not in this version: the group goes on without "
         "this member, or is made anew";
+
+/* To a person whose group stands still before a record that kills kernels (P2). */
+inline constexpr std::string_view skip_advice =
+        "look at the records that suspects names; where one of them is to blame, harpctl log skip "
+        "makes it nothing for both copies";
 
 /* Refused messages, by the first check that failed. */
 struct counters {

@@ -28,6 +28,9 @@ result<void> core::impl::request(const local_request &what) {
         }
         return may;
     }
+    if (const auto *records = std::get_if<want_skip>(&what)) {
+        return skip(*records);
+    }
     if (in<phase::starting>() || in<phase::failed>()) {
         return {};
     }

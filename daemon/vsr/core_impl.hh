@@ -201,8 +201,15 @@ private:
     void take_report(const object_report &report);
     const member &me() const { return cfg_.members[cfg_.self.value()]; }
     const member &who(slot_t s) const { return cfg_.members[s.value()]; }
+
+    /* core_skip.cc: N4's suspects, and P2 */
     void note_suspects();
     bool poisoned(const object_report &report) const;
+    std::string stopped_by() const; /* empty: it is not poisoned */
+    result<void> may_skip(const want_skip &what) const;
+    result<void> skip(const want_skip &what);
+    void skip_settled();
+    void mark_unverified(const view_record &record);
 
     /* core_propose.cc: V1, V2, V4, V7 */
     bool may_propose() const;

@@ -84,7 +84,7 @@ void core::impl::collect() {
 
 void core::impl::hear(const message_header &h, const agree &a) {
     if (!validate(a.log) || (a.view && (!validate(*a.view) || a.view->view != a.formed)) ||
-        (a.formed && !a.view)) {
+        (a.formed && !a.view) || (a.suspects && a.suspects->last < a.suspects->first)) {
         ++counts_.malformed;
         return;
     }
@@ -216,6 +216,11 @@ void core::impl::send_start(const start &what, const std::string &passed_over) {
     }
     if (switchover_) {
         switchover_->passed_over = passed_over;
+    }
+    for (index_t at : what.record.voids) {
+        note_line(note::level::warning,
+                  fmt::format("view {} makes record {} nothing: the copies are to be verified",
+                              what.record.view.value(), at.value()));
     }
     note_line(note::level::info,
               fmt::format("starts view {}: {} with {}, log to {}{}{}", what.record.view.value(),

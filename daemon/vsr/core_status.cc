@@ -189,6 +189,9 @@ std::string core::impl::outside_reason(time_point_t now) const {
     if (!left_why_.empty()) {
         return fmt::format("{} ({})", left_why_, others);
     }
+    if (const std::string why = stopped_by(); !why.empty()) {
+        return fmt::format("{}, and it does not try them again by itself ({})", why, others);
+    }
     if (heard == 0) {
         return "no other member is heard: " + others;
     }
@@ -270,6 +273,8 @@ status_report core::impl::status(time_point_t now) const {
         out.why_not_serving = outside_reason(now);
         if (report_.needs_copy) {
             out.advice = copy_advice;
+        } else if (!stopped_by().empty() && !live_primary()) {
+            out.advice = skip_advice;
         }
     } else if (in<phase::proposing>()) {
         out.why_not_serving = as<phase::proposing>().failure;

@@ -123,6 +123,11 @@ agree core::impl::make_agree(const object_report &report) const {
     a.intact = report.intact && report.formed >= disk_.formed;
     a.needs_copy = report.needs_copy;
     a.poisoned = poisoned(report);
+    a.stop = cfg_.stop_at_suspects;
+    if (a.poisoned) {
+        a.suspects = report.suspects;
+    }
+    a.skip = disk_.skip;
     a.log = report.log;
     a.top_crc = report.top_crc;
     a.lb = report.lb;
@@ -246,6 +251,9 @@ void core::impl::adopt_done(const command_done &done) {
     disk_.formed = a.what.record.view;
     disk_.view = a.what.record;
     dirty_ = true;
+    if (me().is_data() && !a.what.record.voids.empty()) {
+        mark_unverified(a.what.record);
+    }
     if (cfg_.broken == broken_rule::started_before_disk) {
         durable_.formed = disk_.formed;
         formed_written();

@@ -173,12 +173,44 @@ std::vector<attempt> attempts_of(const decide_input &in) {
     return out;
 }
 
+/*
+ * P2: what a member's word, a person's, makes nothing. Not what a copy has applied, for the
+ * other would not have it. @kept: which are not void for that reason, and because of whom.
+ */
+std::vector<index_t> voids_of(const decide_input &in, index_t s, std::string &kept) {
+    std::vector<index_t> out;
+    for (const auto &v : in.votes) {
+        out.insert(out.end(), v.what.skip.begin(), v.what.skip.end());
+    }
+    std::sort(out.begin(), out.end());
+    out.erase(std::unique(out.begin(), out.end()), out.end());
+    std::erase_if(out, [&](index_t at) {
+        for (const auto &v : in.votes) {
+            if (who(in, v.member).is_data() && v.what.ap >= at) {
+                kept += fmt::format("{}record {} is not skipped: {} has applied it",
+                                    kept.empty() ? "" : "; ", at.value(), who(in, v.member).name);
+                return true;
+            }
+        }
+        return at == index_t(0) || at > s;
+    });
+    out.resize(std::min(out.size(), max_voids));
+    return out;
+}
+
+/* Is what this member died of nothing in the view to be? */
+bool absolved(const agree &a, const std::vector<index_t> &voids) {
+    return std::any_of(voids.begin(), voids.end(),
+                       [&](index_t at) { return a.suspects && a.suspects->has(at); });
+}
+
 struct choice {
     const decide_input &in;
     const vote &donor;
     reach_of reach;
     index_t s;
     attempt how;
+    std::vector<index_t> voids;
     std::string refused; /* why members were passed over, for a person */
 
     void refuse(const vote &v, std::string_view why) {
@@ -216,6 +248,20 @@ struct choice {
         return true;
     }
 
+    /* Finding 19, suspects = "stop": what one has died of the other does not try. */
+    bool may_try(const vote &v) {
+        for (const auto &other : in.votes) {
+            const agree &o = other.what;
+            if (o.stop && o.poisoned && o.suspects && v.what.ap < o.suspects->last &&
+                !absolved(o, voids)) {
+                refuse(v, fmt::format("would apply what {} may have died of",
+                                      who(in, other.member).name));
+                return false;
+            }
+        }
+        return true;
+    }
+
     bool eligible(const vote &v, bool as_primary) {
         const agree &a = v.what;
         if (!who(in, v.member).is_data()) {
@@ -225,8 +271,11 @@ struct choice {
             refuse(v, "needs a copy of the files");
             return false;
         }
-        if (as_primary && a.poisoned) {
+        if (as_primary && a.poisoned && !absolved(a, voids)) {
             refuse(v, "died of a record it was applying");
+            return false;
+        }
+        if (as_primary && !may_try(v)) {
             return false;
         }
         if (reach.log.base > a.lb + 1) {
@@ -305,6 +354,7 @@ start make_start(const decide_input &in, const choice &c, slot_t primary, slot_t
     out.record.backup = {backup, vote_of(in, backup)->inc};
     out.record.promise = in.promise;
     out.record.s = c.s;
+    out.record.voids = c.voids;
     out.record.view_of_s = view_at(c.reach.log, c.s).value_or(view_t());
     out.crc_of_s = c.donor.what.top_crc;
     out.donor = c.donor.member;
@@ -333,7 +383,7 @@ result<start> decide_first(const decide_input &in) {
         }
         donor = donor ? donor : v;
     }
-    choice c{in, *donor, {donor->what.log, {}}, index_t(), {}, {}};
+    choice c{in, *donor, {donor->what.log, {}}, index_t(), {}, {}, {}};
     auto order = primary_order(in, in.prefer);
     if (auto why = ring_too_small(in, *vote_of(in, order[1]), order[0]); !why.empty()) {
         return fail(EINVAL, fmt::format("{}: {}", who(in, order[1]).name, why));
@@ -369,7 +419,10 @@ result<start> decide(const decide_input &in, std::string *passed_over) {
              extend_reach({donor->member, &donor->what.log}, others),
              donor->what.log.top,
              {},
+             {},
              {}};
+    std::string kept;
+    c.voids = voids_of(in, c.s, kept);
     for (const attempt &how : attempts_of(in)) {
         c.how = how;
         if (!in.prefer) {
@@ -379,7 +432,7 @@ result<start> decide(const decide_input &in, std::string *passed_over) {
         auto backup = primary ? c.pick_backup(*primary) : std::nullopt;
         if (primary && backup) {
             if (passed_over) {
-                *passed_over = c.refused;
+                *passed_over = c.refused + (c.refused.empty() || kept.empty() ? "" : "; ") + kept;
             }
             return make_start(in, c, *primary, *backup);
         }

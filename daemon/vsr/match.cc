@@ -61,6 +61,10 @@ result<void> validate(const view_record &r) {
     if (r.voids.size() > max_voids) {
         return fail(EPROTO, "VIEW record voids too many records");
     }
+    if (std::any_of(r.voids.begin(), r.voids.end(),
+                    [&](index_t at) { return at == index_t(0) || at > r.s; })) {
+        return fail(EPROTO, "VIEW record voids what is not before it");
+    }
     return {};
 }
 

@@ -41,6 +41,9 @@ struct agree {
     bool intact = false;
     bool needs_copy = false;
     bool poisoned = false;
+    bool stop = false; /* nobody shall try what it is poisoned by (suspects = "stop") */
+    std::optional<record_range> suspects; /* what it is poisoned by */
+    std::vector<index_t> skip;            /* P2: to be void, at most max_voids */
     log_summary log;
     uint32_t top_crc = 0; /* checksum of record log.top; 0: not known, or there is none */
     index_t lb;

@@ -121,6 +121,7 @@ struct record_range {
     bool overlaps(const record_range &other) const noexcept {
         return first <= other.last && other.first <= last;
     }
+    bool has(index_t at) const noexcept { return first <= at && at <= last; }
 };
 
 /* N4: so many kernels of this member in a row have ended while they applied these. */
@@ -157,6 +158,10 @@ struct disk_state {
     std::optional<view_record> view; /* the VIEW record of formed */
     std::optional<seal_note> seal;
     std::optional<suspect_note> suspects;
+    /* P2: a person wants these void in the next view; ascending, none of them applied here. */
+    std::vector<index_t> skip;
+    /* Void in a view this member was in: the copies are to be compared; the newest. */
+    std::vector<index_t> unverified;
     std::array<incarnation_t, member_count> peer_inc{}; /* highest seen, by slot */
 
     bool operator==(const disk_state &) const = default;

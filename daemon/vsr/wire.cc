@@ -60,9 +60,12 @@ public:
         time(r.promise);
         put(r.s);
         put(r.view_of_s);
-        number<uint16_t>(static_cast<uint16_t>(r.voids.size()));
-        for (index_t i : r.voids) {
-            put(i);
+        indices(r.voids);
+    }
+    void indices(const std::vector<index_t> &of) {
+        number<uint16_t>(static_cast<uint16_t>(of.size()));
+        for (index_t at : of) {
+            put(at);
         }
     }
 
@@ -183,6 +186,18 @@ public:
         }
         return log;
     }
+    std::vector<index_t> indices(const char *too_many) {
+        std::vector<index_t> out;
+        auto n = number<uint16_t>();
+        if (n > max_voids) {
+            spoil(too_many);
+            return out;
+        }
+        for (uint16_t i = 0; i < n && ok(); ++i) {
+            out.push_back(get<index_t>());
+        }
+        return out;
+    }
     view_record view() {
         view_record r;
         r.view = get<view_t>();
@@ -195,14 +210,7 @@ public:
         r.promise = time();
         r.s = get<index_t>();
         r.view_of_s = get<view_t>();
-        auto n = number<uint16_t>();
-        if (n > max_voids) {
-            spoil("a VIEW record voids too many records");
-            return r;
-        }
-        for (uint16_t i = 0; i < n && ok(); ++i) {
-            r.voids.push_back(get<index_t>());
-        }
+        r.voids = indices("a VIEW record voids too many records");
         return r;
     }
 
@@ -229,6 +237,13 @@ void put(writer &w, const agree &a) {
     w.flag(a.intact);
     w.flag(a.needs_copy);
     w.flag(a.poisoned);
+    w.flag(a.stop);
+    w.flag(a.suspects.has_value());
+    if (a.suspects) {
+        w.put(a.suspects->first);
+        w.put(a.suspects->last);
+    }
+    w.indices(a.skip);
     w.log(a.log);
     w.number<uint32_t>(a.top_crc);
     w.put(a.lb);
@@ -244,6 +259,12 @@ void get(reader &r, agree &a) {
     a.intact = r.flag();
     a.needs_copy = r.flag();
     a.poisoned = r.flag();
+    a.stop = r.flag();
+    if (r.flag()) {
+        auto first = r.get<index_t>();
+        a.suspects = record_range{first, r.get<index_t>()};
+    }
+    a.skip = r.indices("too many records are to be skipped");
     a.log = r.log();
     a.top_crc = r.number<uint32_t>();
     a.lb = r.get<index_t>();

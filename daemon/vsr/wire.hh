@@ -33,7 +33,7 @@
 namespace harp::vsr {
 
 inline constexpr size_t wire_header_bytes = 72;
-inline constexpr uint8_t wire_version = 4;
+inline constexpr uint8_t wire_version = 5;
 /* The largest body: RECS with a whole batch. Every other one fits wire_small_max. */
 inline constexpr size_t wire_small_max = 16 * 1024;
 inline constexpr size_t wire_body_max = HARP_WIRE_BATCH_MAX + 256;

@@ -66,7 +66,7 @@ class CompletionTest(unittest.TestCase):
         self.assertEqual(self.offers("s"), {"status", "switchover", "sync", "selftest"})
         self.assertEqual(self.offers("--bus", "none", "sw"), {"switchover"})
         self.assertEqual(self.offers("group", ""), {"create", "delete", "--help"})
-        self.assertEqual(self.offers("log", ""), {"show", "--help"})
+        self.assertEqual(self.offers("log", ""), {"show", "skip", "--help"})
 
     def test_groups_follow(self) -> None:
         names = {"home", "log"}
@@ -82,6 +82,8 @@ class CompletionTest(unittest.TestCase):
         self.assertEqual(self.offers("selftest", ""), {"soft-reboot", "--help"})
         self.assertEqual(self.offers("selftest", "soft-reboot", ""),
                          names | {"--yes", "--json", "--state"})
+        self.assertEqual(self.offers("log", "skip", ""), names | {"--yes"})
+        self.assertEqual(self.offers("log", "skip", "home", "7", ""), {"--yes"})
 
     def test_a_switchover_is_to_a_member(self) -> None:
         self.assertEqual(self.offers("switchover", "home", ""), {"alpha", "beta", "gamma"})
