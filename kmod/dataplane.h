@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the files of the data plane (replica.c view.c feed.c commit.c lease.c link.c gate.c
- * netlink.c) share with each other and with nobody else, but for harp_leave().
+ * What the files of the data plane (replica.c view.c feed.c seal.c commit.c lease.c link.c
+ * gate.c netlink.c) share with each other and with nobody else, but for harp_leave().
  */
 #ifndef HARP_DATAPLANE_H
 #define HARP_DATAPLANE_H
@@ -11,6 +11,7 @@
 #include "harp.h"
 
 struct dentry;
+struct file;
 struct genl_info;
 struct harp_link;
 struct net_device;
@@ -44,7 +45,8 @@ struct harp_feed {
 /**
  * struct harp_links - the data plane's own state of a replica
  * @r: the replica
- * @mutex: serialises LINK_ADD, LINK_DROP, VIEW_START, FEED and the end: outside log->mutex
+ * @mutex: serialises LINK_ADD, LINK_DROP, VIEW_START, FEED, LOG_LOAD and the end: outside
+ *	log->mutex
  * @cur: the link to the partner, or NULL; @mutex to change, @lock to look
  * @closed: the replica is ending: no link and no view any more; @mutex
  * @lock: protects @cur for those without @mutex
@@ -146,6 +148,10 @@ bool harp_feed_end(struct harp_replica *r);
 void harp_feed_told(struct harp_replica *r, u64 cp, u64 ap);
 void harp_feed_full(struct harp_replica *r);
 const char *harp_feed_refuses(u64 view, u64 upto, const struct harp_rec *rec);
+
+/* --------------------------------------------------------------------- seal.c */
+int __must_check harp_seal_load(struct harp_replica *r, struct file *file,
+				struct netlink_ext_ack *extack);
 
 /* -------------------------------------------------------------------- apply.c */
 u64 harp_apply_limit(struct harp_replica *r);

@@ -37,6 +37,7 @@ static const char * const harp_fault_names[HARP_FAULTS] = {
 	[HARP_FAULT_SERVING] = "serving",
 	[HARP_FAULT_FED] = "fed",
 	[HARP_FAULT_REDO] = "redo",
+	[HARP_FAULT_LOADED] = "loaded",
 };
 
 /**

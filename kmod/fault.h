@@ -29,6 +29,7 @@ struct harp_replica;
  * @HARP_FAULT_SERVING: primary: may answer from now on
  * @HARP_FAULT_FED: FEED was taken; nothing was stored of it
  * @HARP_FAULT_REDO: the records to redo were read; none is redone
+ * @HARP_FAULT_LOADED: LOG_LOAD: all records are there; the header says that they are not
  * @HARP_FAULTS: how many
  */
 enum harp_fault {
@@ -50,6 +51,7 @@ enum harp_fault {
 	HARP_FAULT_SERVING,
 	HARP_FAULT_FED,
 	HARP_FAULT_REDO,
+	HARP_FAULT_LOADED,
 	HARP_FAULTS,
 };
 

@@ -4,7 +4,7 @@
  *
  *   VFS side     super.c params.c inode.c namei.c dir.c file.c xattr.c export.c op.c
  *		  decides outcomes under the VFS's locks, makes records, waits.
- *   data plane   replica.c view.c feed.c commit.c link.c link_rx.c lease.c gate.c
+ *   data plane   replica.c view.c feed.c seal.c commit.c link.c link_rx.c lease.c gate.c
  *		  netlink.c log.c log_open.c region.c codec.c
  *		  logs, ships, commits; role, fence, lease; knows no file system.
  *   lower side   lower.c node.c dirindex.c rows.c entry.c apply.c redo.c sync.c space.c
@@ -19,6 +19,7 @@
  *   apply and sync threads: rows.flush > node.lock > sb_writers(lower) > i_rwsem(lower)
  *   replica.lock and inode->i_lock are leaves.
  *   harp_faults_lock (fault.c) is taken with none of these.
+ *   harp_links.mutex > log->mutex; LOG_LOAD reads a file that is not harp's with the first.
  *   Nothing waits for commit or apply while holding log->mutex.
  */
 #ifndef HARP_H

@@ -4,6 +4,7 @@
  * harpd steers a replica. It decides nothing by itself; each verb is one call into
  * the data plane, and each refusal says in extack what was expected.
  */
+#include <linux/file.h>
 #include <linux/ktime.h>
 #include <linux/module.h>
 #include <linux/harp_netlink.h>
@@ -63,6 +64,11 @@ static const struct nla_policy harp_feed_policy[HARP_A_FEED_UPTO + 1] = {
 static const struct nla_policy harp_link_policy[HARP_A_FD + 1] = {
 	HARP_POLICY_NAME,
 	[HARP_A_PEER] = NLA_POLICY_MAX(NLA_U8, HARP_MEMBERS - 1),
+	[HARP_A_FD] = NLA_POLICY_MIN(NLA_S32, 0),
+};
+
+static const struct nla_policy harp_load_policy[HARP_A_FD + 1] = {
+	HARP_POLICY_NAME,
 	[HARP_A_FD] = NLA_POLICY_MIN(NLA_S32, 0),
 };
 
@@ -519,6 +525,33 @@ static int harp_nl_link_add(struct sk_buff *skb, struct genl_info *info)
 	return err;
 }
 
+static int harp_nl_log_load(struct sk_buff *skb, struct genl_info *info)
+{
+	struct harp_replica *r;
+	struct file *file;
+	int err;
+
+	if (!harp_need(info, HARP_A_FD, "FD is missing: expected the file of a sealed log"))
+		return -EINVAL;
+	file = fget(nla_get_s32(info->attrs[HARP_A_FD]));
+	if (!file) {
+		NL_SET_ERR_MSG(info->extack, "FD: not an open file of the caller");
+		return -EBADF;
+	}
+	r = harp_nl_replica(info);
+	if (IS_ERR(r)) {
+		err = PTR_ERR(r);
+		goto out_file;
+	}
+	err = harp_seal_load(r, file, info->extack);
+	if (!err)
+		err = harp_nl_reply(info, r, -1, 0);
+	harp_replica_put(r);
+out_file:
+	fput(file);
+	return err;
+}
+
 static int harp_nl_link_drop(struct sk_buff *skb, struct genl_info *info)
 {
 	struct harp_replica *r = harp_nl_replica(info);
@@ -953,6 +986,7 @@ static const struct genl_ops harp_genl_ops[] = {
 	HARP_OP(LOG_READ, harp_nl_log_read, harp_log_policy, HARP_A_COUNT),
 	HARP_OP(COPY_READ, harp_nl_copy_read, harp_copy_policy, HARP_A_COPY_END),
 	HARP_OP(COPY_WRITE, harp_nl_copy_write, harp_copy_write_policy, HARP_A_COPY_NEXT_AT),
+	HARP_OP(LOG_LOAD, harp_nl_log_load, harp_load_policy, HARP_A_FD),
 };
 
 static struct genl_family harp_genl_family __ro_after_init = {

@@ -105,6 +105,10 @@ def netlink_refusals() -> None:
             (e.ENODEV, "no such device", "gate-bind", who | {"ifindex": 9999}),
             (e.EINVAL, "INDEX is missing", "log-read", who),
             (e.ERANGE, "BASE to TOP", "log-read", who | {"index": 1}),
+            (e.EINVAL, "FD is missing", "log-load", who),
+            (e.EBADF, "not an open file", "log-load", who | {"fd": closed_fd()}),
+            (e.EINVAL, "regular file", "log-load", who | {"fd": pipe[0]}),
+            (e.EINVAL, "regular file", "log-load", who | {"fd": tcp.fileno()}),
         ]
         for number, text, cmd, attrs in cases:
             try:
@@ -176,7 +180,8 @@ def net_namespaces() -> None:
 
 
 PRIVILEGED = ("touch", "leave", "release", "sync", "replica-del", "link-drop", "log-read",
-              "fence", "view-start", "gate-bind", "link-add", "feed", "copy-read", "copy-write")
+              "fence", "view-start", "gate-bind", "link-add", "feed", "copy-read", "copy-write",
+              "log-load")
 
 
 def what_nobody_gets() -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from one import Rig, run_asked
 from feed_test import Away, Feeder, reborn, work
+from sealed import Sealed, load
 
 import points as walked
 
@@ -57,9 +58,12 @@ def each_is_reached() -> str:
         away = Away(rig)
         assert reached(0) == PRIMARY | VIEW, reached(0)
         assert reached(1) == BACKUP | {"fenced"}, reached(1)
+        log = Sealed.of(rig.harp, rig.group, 1)
         lb = reborn(away)
         assert not reached(1), "a new life begins with what the last one had armed"
         count_all(1)
+        load(rig.harp, rig.group, 1, log.image())
+        assert reached(1) == {"loaded"}, reached(1)
         top = work(away, 1)
         away.feed(lb)
         feeder = Feeder(away)

@@ -56,7 +56,7 @@ CTRL_CMD_GETFAMILY = 3
 
 COMMANDS = ["unspec", "replica-get", "replica-del", "fence", "view-start", "link-add",
             "link-drop", "gate-bind", "touch", "leave", "release", "sync", "log-read", "event",
-            "feed", "copy-read", "copy-write"]
+            "feed", "copy-read", "copy-write", "log-load"]
 CMD = {name: number for number, name in enumerate(COMMANDS)}
 
 # In the order of enum harp_nl_attr; name, type.

@@ -37,6 +37,8 @@
  * COPY_READ    COPY_PASS, COPY_FID, COPY_AT, COPY_END: pieces of the file state from there on
  *		(C2), as records that are in no log; only while serving. Reply: RECORDS, COUNT,
  *		INDEX, and the four: where to go on.
+ * LOG_LOAD     FD, a regular file: a sealed log (harp_seal.h) into a region that has lost its
+ *		own, before this object was in any view (P1). Reply: the state.
  */
 enum harp_nl_cmd {
 	HARP_CMD_UNSPEC,
@@ -56,6 +58,7 @@ enum harp_nl_cmd {
 	HARP_CMD_FEED,
 	HARP_CMD_COPY_READ,
 	HARP_CMD_COPY_WRITE,
+	HARP_CMD_LOG_LOAD,
 	__HARP_CMD_MAX
 };
 
