@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 #include "backend.hh"
 
+#include "cluster/seal_file.hh"
 #include "cluster/witness.hh"
 #include "knl/host.hh"
 #include "knl/kernel.hh"
@@ -196,6 +197,12 @@ result<backend> make_data(const backend_request &r) {
     k.lineage = r.disk.lineage;
     k.member = r.group->members[r.self.value()];
     k.confirms = r.group->confirms;
+    if (r.disk.seal && r.disk.seal->formed == r.disk.formed) {
+        k.seal = r.disk.seal;
+    }
+    k.sealed = [file = cluster::seal_file(r.state_dir)](const vsr::seal_note &note) {
+        return file.open(note);
+    };
     auto replica = std::make_unique<knl::kernel_replica>(*r.events, std::move(k), *parts->svc,
                                                          r.hooks);
     parts->replica = replica.get();

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* harpd: the control plane of Harp's replica groups on one machine. */
+#include "bus/power.hh"
 #include "bus/server.hh"
 #include "knl/host.hh"
 #include "node.hh"
@@ -68,6 +69,28 @@ result<std::unique_ptr<bus::server>> open_bus(loop &l, const options &o, node &n
     return bus::server::make(l.raw(), o.bus, std::move(a));
 }
 
+bus::power_watch::settings power_settings(const config::node_config &c) {
+    const auto ups = c.ups == "low"          ? bus::ups_limit::low
+                     : c.ups == "critical"   ? bus::ups_limit::critical
+                     : c.ups == "on-battery" ? bus::ups_limit::on_battery
+                                             : bus::ups_limit::never;
+    return {ups, c.seal_at_shutdown};
+}
+
+/* Without it the groups run; only a loss of power finds them as it would without a UPS. */
+std::unique_ptr<bus::power_watch>
+watch_power(loop &l, const options &o, bus::power_watch::settings s, bus::power_watch::hooks h) {
+    if (o.bus == "none" || (s.ups == bus::ups_limit::never && !s.shutdown)) {
+        return nullptr;
+    }
+    auto w = bus::power_watch::make(l.raw(), o.bus, s, std::move(h));
+    if (!w) {
+        log_warning("no warning is heard before the power goes: {}", w.error().text);
+        return nullptr;
+    }
+    return std::move(*w);
+}
+
 std::string json_of(const timeline_event &e) {
     return json{{"what", e.what},
                 {"time_ns", e.time_ns},
@@ -110,12 +133,23 @@ int serve(const options &o) {
             (*b)->status_changed();
         }
     });
+    std::unique_ptr<bus::power_watch> power;
+    auto may_go = [&] {
+        if (power && power->goes() && (*n)->sealed()) {
+            power->ready();
+        }
+    };
     (*n)->on_change([&] {
+        may_go();
         if (!due) {
             due = true;
             tell.set_time(boottime_now() + tell_interval);
         }
     });
+    power = watch_power(l, o, power_settings(*c), {[&](bool goes, const std::string &why) {
+                            (*n)->power({goes, why});
+                            may_go();
+                        }});
     auto term = l.on_signal(SIGTERM, [&] { l.quit(0); });
     auto intr = l.on_signal(SIGINT, [&] { l.quit(0); });
     /* Leaving for good, addresses and all, is a person's decision: `systemctl kill -s USR1`. */

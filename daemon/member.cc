@@ -41,8 +41,8 @@ timings timings_of(const config::group_config &g) {
 
 /* In the order of kernel_command_body. */
 constexpr fault fault_of(const kernel_command &c) {
-    static_assert(std::variant_size_v<kernel_command_body> == 6);
-    static_assert(std::is_same_v<std::variant_alternative_t<5, kernel_command_body>, cmd_leave>);
+    static_assert(std::variant_size_v<kernel_command_body> == 7);
+    static_assert(std::is_same_v<std::variant_alternative_t<6, kernel_command_body>, cmd_seal>);
     return fault(static_cast<size_t>(fault::asking_attach) + c.body.index());
 }
 
@@ -90,7 +90,8 @@ vsr::config core_config(const disk_state &disk, const config::group_config &g) {
 
 group_member::group_member(member_env env, config::group_config group, slot_t self, disk_state disk)
     : env_(std::move(env)), group_(std::move(group)), self_(self), disk_(std::move(disk)),
-      state_(env_.state_dir + "/" + group_.name), clients_(env_.state_dir + "/" + group_.name),
+      state_(env_.state_dir + "/" + group_.name), seal_file_(env_.state_dir + "/" + group_.name),
+      seal_named_(disk_.seal.has_value()), clients_(env_.state_dir + "/" + group_.name),
       alive_(std::make_shared<bool>(true)), disk_worker_(std::make_unique<worker>("harp-state")),
       clients_worker_(std::make_unique<worker>("harp-clients")),
       fetch_worker_(std::make_unique<worker>("harp-fetch")) {
@@ -98,6 +99,9 @@ group_member::group_member(member_env env, config::group_config group, slot_t se
         peers_[i].heard.resize(group_.members[i].addresses.size());
     }
     poll_ms_ = std::clamp<uint64_t>(group_.promise_ms / 8, 25, 250);
+    if (!seal_named_) {
+        disk_worker_->run([this] { drop_sealed(); }); /* an earlier harpd ended in between */
+    }
 }
 
 group_member::~group_member() {
@@ -241,6 +245,9 @@ void group_member::carry_out() {
             send(m);
         }
         ask_replica(out);
+        if (out.seal) {
+            seal(*out.seal);
+        }
         for (const auto &s : out.service) {
             if (const auto *on = std::get_if<service_serve>(&s)) {
                 serve(on->view);
@@ -478,12 +485,45 @@ void group_member::store_clients() {
 void group_member::persist(disk_write write) {
     disk_worker_->run([this, alive = alive_, write = std::move(write)] {
         disk_done done{write.token, state_.store(write.state)};
+        if (done.what && std::exchange(seal_named_, write.state.seal.has_value()) &&
+            !write.state.seal) {
+            fault_point(fault::unsealed);
+            drop_sealed();
+        }
         env_.events->post([this, alive, done] {
             if (*alive) {
                 core_->on_disk(boottime_now(), done);
                 carry_out();
             }
         });
+    });
+}
+
+/* A log that no state names: where it stays it does no harm but for its room. */
+void group_member::drop_sealed() {
+    if (auto r = seal_file_.remove(); !r) {
+        log_warning("{}: a sealed log that does not count stays: {}", group_.name, r.error().text);
+    }
+}
+
+/* In the order of the state's writes: what the one names the other has written before. */
+void group_member::seal(const seal_wanted &want) {
+    auto tell = [this, alive = alive_, token = want.token](const result<void> &r) {
+        if (*alive) {
+            core_->on_sealed(boottime_now(), {token, r});
+            carry_out();
+        }
+    };
+    if (!group_.members[self_.value()].is_data()) {
+        backend_.replica->seal(want, tell);
+        return;
+    }
+    const cluster::seal_identity who{disk_.group, disk_.lineage, disk_.epoch, self_};
+    disk_worker_->run([this, who, want, tell] {
+        auto r = backend_.read_log ? seal_file_.store(who, want, backend_.read_log)
+                                   : fail(EOPNOTSUPP, "its log cannot be read");
+        fault_point(fault::sealed);
+        env_.events->post([tell, r] { tell(r); });
     });
 }
 
@@ -733,6 +773,16 @@ void group_member::leave() {
     carry_out();
 }
 
+void group_member::power(const power_news &news) {
+    core_->on_power(boottime_now(), news);
+    carry_out();
+}
+
+bool group_member::sealed() const {
+    auto s = core_->state();
+    return s == member_state::sealed || s == member_state::failed;
+}
+
 bool group_member::serving() const {
     return core_->status(boottime_now()).serving;
 }
@@ -756,7 +806,7 @@ const std::string &group_member::served_by() const {
 
 bool group_member::quiet() const {
     auto s = core_->state();
-    return (s == member_state::leaving || s == member_state::failed) &&
+    return (s == member_state::leaving || s == member_state::failed || s == member_state::sealed) &&
            service_ == service_phase::off;
 }
 

@@ -11,6 +11,7 @@
 #include "cluster/channel.hh"
 #include "cluster/client_list.hh"
 #include "cluster/notice.hh"
+#include "cluster/seal_file.hh"
 #include "cluster/state_file.hh"
 #include "config/group.hh"
 #include "knl/backlog.hh"
@@ -71,6 +72,10 @@ public:
      * if the backup can take it, and stays when that comes to nothing.
      */
     void leave();
+    /* P1: this machine's power goes, or stays after all. */
+    void power(const vsr::power_news &news);
+    /* Nothing of it is left to be written before the power goes. */
+    bool sealed() const;
     /*
      * Service, mounts, object and state: all of it goes. The files stay; undo is for a
      * group whose creation has failed: of its lower, too, nothing is left but what it was.
@@ -105,6 +110,8 @@ private:
     void note_clients(std::vector<net::connection> clients);
     void store_clients();
     void persist(vsr::disk_write write);
+    void drop_sealed();
+    void seal(const vsr::seal_wanted &want);
     void on_kernel(const vsr::kernel_event &event);
     void set_link(const std::optional<vsr::link_wanted> &wanted);
     void dial_link();
@@ -139,6 +146,8 @@ private:
     slot_t self_;
     vsr::disk_state disk_;
     cluster::state_file state_;
+    cluster::seal_file seal_file_;
+    bool seal_named_;              /* by the state file; the disk worker's */
     cluster::client_list clients_; /* of the primary before us */
     std::shared_ptr<bool> alive_;
     backend backend_;

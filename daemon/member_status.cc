@@ -167,6 +167,7 @@ json group_member::status() const {
                       {"trouble", f.trouble},
                       {"region", f.region},
                       {"region_why", f.region_why},
+                      {"read_back", f.read_back},
                       {"ring_used", f.ring_used},
                       {"ring_size", f.ring_size},
                       {"acked", f.acked},

@@ -182,7 +182,10 @@ result<void> node::start_group(const std::string &name) {
         return made.error();
     }
     broken_.erase(name);
-    groups_[name] = std::move(*made);
+    auto &m = groups_[name] = std::move(*made);
+    if (power_.goes) {
+        m->power(power_);
+    }
     return {};
 }
 
@@ -723,6 +726,23 @@ void node::leave_all(std::function<void()> done) {
         m->leave();
     }
     check_leaving();
+}
+
+void node::power(const power_news &news) {
+    power_ = news;
+    if (news.goes) {
+        log_warning("{}: the groups write their logs to the disk", news.why);
+    } else {
+        log_info("the power stays");
+    }
+    for (auto &[name, m] : groups_) {
+        m->power(news);
+    }
+}
+
+bool node::sealed() const {
+    return std::all_of(groups_.begin(), groups_.end(),
+                       [](const auto &g) { return g.second->sealed(); });
 }
 
 void node::check_leaving() {

@@ -43,6 +43,10 @@ public:
      * has a backup for it is served here.
      */
     void leave_all(std::function<void()> done);
+    /* P1: the machine's power goes, or stays after all. */
+    void power(const vsr::power_news &news);
+    /* Nothing of any group is left to be written before it goes. */
+    bool sealed() const;
 
 private:
     struct creation;
@@ -92,6 +96,7 @@ private:
     uint64_t next_call_ = 1;
     uint64_t malformed_ = 0;
     uint64_t unknown_group_ = 0;
+    vsr::power_news power_; /* told last; groups that come later hear it, too */
     std::function<void()> changed_;
     std::function<void()> left_;
     time_point_t leave_until_{};

@@ -661,6 +661,37 @@ void witness::sync_main() {
     }
 }
 
+/*
+ * Behind what is still being written. One sync at a time: the other thread's runs with
+ * sync_mutex_ held.
+ */
+void witness::seal(const seal_wanted &want, std::function<void(result<void>)> done) {
+    writer_->run([this, top = want.log.top, done = std::move(done)] {
+        result<void> out;
+        {
+            std::lock_guard lock(sync_mutex_);
+            auto upto = log_->sync();
+            std::lock_guard object_lock(object_mutex_);
+            if (!upto) {
+                object_.store_failed(upto.error());
+                out = upto.error();
+            } else {
+                object_.set_lb(log_->fsynced());
+                if (log_->fsynced() < top) {
+                    out = fail(EIO, fmt::format("the log is on the disk to record {} only",
+                                                log_->fsynced().value()));
+                }
+            }
+            flush_events_locked();
+        }
+        loop_.post([alive = alive_, done, out] {
+            if (*alive) {
+                done(out);
+            }
+        });
+    });
+}
+
 knl::replica_facts witness::facts() const {
     knl::replica_facts f;
     f.present = true;

@@ -52,6 +52,7 @@ public:
     void poll() override;
     void give_link(unique_fd socket, vsr::link_wanted which) override;
     void drop_link() override;
+    void seal(const vsr::seal_wanted &want, std::function<void(result<void>)> done) override;
     knl::replica_facts facts() const override;
     void destroy(std::function<void(result<void>)> done) override;
 

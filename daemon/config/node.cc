@@ -38,6 +38,12 @@ result<node_config> read_node(const document &doc, const std::string &hostname) 
     c.record_port = static_cast<uint16_t>(
             r.integer_or("record_port", default_record_port, 1, 65535));
     c.log_level = r.choice("log_level", {"info", "error", "warning", "debug"}, false);
+    if (const node *power = r.subtable("power", false)) {
+        table_reader p(*power, "[power]", out);
+        c.ups = p.choice("ups", {"low", "critical", "on-battery", "never"}, false);
+        c.seal_at_shutdown = p.boolean_or("shutdown", true);
+        p.finish();
+    }
     c.panic_timeout = static_cast<int>(r.integer_or("panic_timeout", 10, 0, 600));
     c.keep_memory = r.boolean_or("keep_memory", true);
     r.finish();

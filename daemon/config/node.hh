@@ -18,6 +18,8 @@ struct node_config {
     uint16_t control_port = default_control_port;
     uint16_t record_port = default_record_port;
     std::string log_level = "info"; /* error, warning, info, debug */
+    std::string ups = "low";        /* that counts as loss of power: critical, on-battery, never */
+    bool seal_at_shutdown = true;   /* logind's shutdown is one, too */
     int panic_timeout = 10;         /* s: set as kernel.panic where that is 0; 0 leaves it alone */
     bool keep_memory = true;        /* firmware is told not to clear it after a crash */
 };

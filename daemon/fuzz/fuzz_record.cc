@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 // What a peer or a resumed region may hand to the codec: records, messages of the record
-// link, headers of a region. The first byte of an input says which, the second whether
-// checksums are made to fit, without which nothing would ever get past them.
+// link, headers of a region and of a sealed log. The first byte of an input says which, the second
+// whether checksums are made to fit, without which nothing would ever get past them.
 #include "codec.h"
+#include "seal_hdr.h"
 
 #include <cstdlib>
 #include <cstring>
@@ -10,7 +11,7 @@
 
 namespace {
 
-constexpr u8 as_record = 0, as_wire = 1, as_region = 2;
+constexpr u8 as_record = 0, as_wire = 1, as_region = 2, as_seal = 3;
 
 void require(bool truth) {
     if (!truth) {
@@ -135,6 +136,29 @@ void fuzz_as_region(u64 *p, size_t size, bool fit) {
     require(le64_to_cpu(h->wm) + 1 >= le64_to_cpu(h->base));
 }
 
+void fuzz_as_seal(const u64 *p, size_t size, bool fit) {
+    harp_seal_hdr h{};
+    if (size < sizeof(h)) {
+        return;
+    }
+    memcpy(&h, p, sizeof(h));
+    if (fit) {
+        harp_seal_hdr_finish(&h);
+    }
+    const char *why = nullptr;
+    const int err = harp_seal_hdr_check(&h, &why);
+    require(err == 0 || err == -EBADMSG || err == -EPROTO);
+    require((err == 0) == (why == nullptr));
+    if (err != 0) {
+        return;
+    }
+    // What its readers add to and count on.
+    const u64 base = le64_to_cpu(h.base);
+    require(base >= 1 && base - 1 <= le64_to_cpu(h.top) && le64_to_cpu(h.top) <= HARP_INDEX_MAX);
+    require(le64_to_cpu(h.bytes) <= HARP_REGION_MAX && h.member < HARP_MEMBERS);
+    require((le64_to_cpu(h.bytes) == 0) == (base > le64_to_cpu(h.top)));
+}
+
 } // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
@@ -153,6 +177,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         break;
     case as_region:
         fuzz_as_region(p.get(), n, fit);
+        break;
+    case as_seal:
+        fuzz_as_seal(p.get(), n, fit);
         break;
     default:
         break;

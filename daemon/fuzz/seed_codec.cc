@@ -2,6 +2,7 @@
 // Writes the corpora of fuzz_record and fuzz_region: seed_codec DIRECTORY. What is sound
 // is taken from the unit tests' samples, so that the corpora follow the formats.
 #include "codec_cases.h"
+#include "seal_hdr.h"
 
 #include <cstdio>
 #include <filesystem>
@@ -55,6 +56,19 @@ void seed_records(const fs::path &dir, u8 *buf) {
     auto *region = reinterpret_cast<harp_region_hdr *>(buf);
     harp_sample_region(region);
     write(dir / "region", head(2), region, sizeof(*region));
+    harp_seal_hdr seal{};
+    seal.lineage = cpu_to_le64(7);
+    seal.formed = cpu_to_le64(4);
+    seal.base = cpu_to_le64(2);
+    seal.top = cpu_to_le64(3);
+    seal.anchor_view = cpu_to_le64(4);
+    seal.bytes = cpu_to_le64(2 * sizeof(harp_rec_hdr));
+    harp_seal_hdr_finish(&seal);
+    write(dir / "seal", head(3), &seal, sizeof(seal));
+    seal.base = cpu_to_le64(4);
+    seal.bytes = 0;
+    harp_seal_hdr_finish(&seal);
+    write(dir / "seal_empty", head(3), &seal, sizeof(seal));
 }
 
 // Damages by hand: fuzz_region.cc says what the bytes mean.

@@ -3,6 +3,7 @@
 
 #include "codec.h"
 #include "linux/harp_netlink.h"
+#include "util/fault.hh"
 #include "util/log.hh"
 #include "util/text.hh"
 
@@ -208,6 +209,29 @@ void kernel_replica::in_worker(Job job) {
     });
 }
 
+/*
+ * P1: memory has lost the log, and it was sealed. What cannot be read back is lost as it would
+ * be without a seal: the member says so, and the group goes on without this log. What there is
+ * to say of it, for a person.
+ */
+template <typename Io>
+static std::string read_back(Io &w, const seal_note &note, result<unique_fd> file) {
+    fault_point(fault::reading_back);
+    auto loaded = file ? w.call(w.make(HARP_CMD_LOG_LOAD)
+                                        .u32(HARP_A_FD, static_cast<uint32_t>(file->get())))
+                       : result<attributes>(file.error());
+    if (!loaded) {
+        return "the sealed log is not read back: " + loaded.error().text;
+    }
+    return fmt::format("the log of view {} was read back to record {}, as it was sealed",
+                       note.formed.value(), note.top.value());
+}
+
+void kernel_replica::was_read_back(std::string what, bool whole) {
+    log_line(whole ? log_level::info : log_level::error, config_.group + ": " + what);
+    facts_.read_back = std::move(what);
+}
+
 object_report kernel_replica::found() {
     auto s = io_->state();
     if (!s) {
@@ -217,7 +241,15 @@ object_report kernel_replica::found() {
                                  : s.error().text;
         return {};
     }
-    auto own = io_->nl->subscribe();
+    if (config_.seal && config_.sealed && !s->second.intact) {
+        /* The earlier harpd ended between the mount and this. */
+        auto back = read_back(*io_, *config_.seal, config_.sealed(*config_.seal));
+        if (auto again = io_->state()) {
+            s = std::move(again);
+        }
+        was_read_back(std::move(back), s->second.intact);
+    }
+    auto own = io_->nl ? io_->nl->subscribe() : result<unique_fd>(fail(ENOENT, "no netlink"));
     if (own) {
         watch_events(std::move(*own));
     }
@@ -502,6 +534,12 @@ outcome do_leave(Io &w, const cmd_leave &) {
     return r ? finish(s) : finish(s, refusal::failed, r.error().text);
 }
 
+/* LEAVE ends the role and a feed, whatever this member was in; harpd adopts nothing after it. */
+template <typename Io>
+outcome do_seal(Io &w) {
+    return do_leave(w, cmd_leave{});
+}
+
 /* Once it is carried out, the object takes part in no view below this one. */
 view_t least_view_after(const kernel_command_body &body) {
     if (const auto *fence = std::get_if<cmd_fence>(&body)) {
@@ -512,6 +550,9 @@ view_t least_view_after(const kernel_command_body &body) {
     }
     if (const auto *leave = std::get_if<cmd_leave>(&body)) {
         return leave->view + 1;
+    }
+    if (const auto *seal = std::get_if<cmd_seal>(&body)) {
+        return seal->above;
     }
     return {};
 }
@@ -537,6 +578,8 @@ void kernel_replica::execute(kernel_command command) {
             o = do_serve(w, *serve);
         } else if (const auto *leave = std::get_if<cmd_leave>(&command.body)) {
             o = do_leave(w, *leave);
+        } else if (std::holds_alternative<cmd_seal>(command.body)) {
+            o = do_seal(w);
         }
         return [this, command, o = std::move(o)]() mutable {
             if (o.why == refusal::none) {
@@ -563,6 +606,8 @@ void kernel_replica::mount(const kernel_command &command, const cmd_attach &cmd)
     /* Asked again because mounting takes long: the one under way answers. */
     bool under_way = static_cast<bool>(attach_token_);
     attach_token_ = command.token;
+    const bool counts = cmd.seal && cmd.seal->formed == cmd.formed;
+    seal_ = counts ? cmd.seal : std::nullopt;
     if (under_way) {
         return;
     }
@@ -615,13 +660,21 @@ void kernel_replica::mounted(const result<void> &r) {
         answer(std::exchange(attach_token_, {}), r.error(), refusal::failed, r.error().text);
         return;
     }
-    in_worker([this](io &w) {
+    in_worker([this, seal = seal_, sealed = config_.sealed](io &w) {
         auto s = w.state();
+        std::string back;
+        if (s && seal && sealed && !s->second.intact) {
+            back = read_back(w, *seal, sealed(*seal));
+            s = w.state();
+        }
         result<unique_fd> events = w.nl ? w.nl->subscribe()
                                         : result<unique_fd>(fail(ENOENT, "no netlink"));
         auto fd = std::make_shared<unique_fd>(events ? std::move(*events) : unique_fd());
-        return [this, s = std::move(s), fd] {
+        return [this, s = std::move(s), fd, back = std::move(back)] {
             token_t token = std::exchange(attach_token_, {});
+            if (!back.empty()) {
+                was_read_back(back, s && s->second.intact);
+            }
             if (*fd && events_.empty()) {
                 watch_events(std::move(*fd));
             }

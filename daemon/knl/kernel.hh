@@ -24,7 +24,10 @@ struct kernel_config {
     epoch_t epoch;
     lineage_t lineage;
     config::member_config member;
-    bool confirms = false;    /* lease=confirm */
+    bool confirms = false;              /* lease=confirm */
+    std::optional<vsr::seal_note> seal; /* that counted when harpd began */
+    /* P1: what was sealed, if it is what the note names. Called from a worker. May be empty. */
+    std::function<result<unique_fd>(const vsr::seal_note &)> sealed;
     std::string harp_options; /* more mount options, for tests */
 };
 
@@ -62,6 +65,7 @@ private:
     void enter(token_t token, const vsr::cmd_enter &cmd);
     void answer(token_t token, result<vsr::object_report> what, vsr::refusal why, std::string text,
                 duration_t left = {});
+    void was_read_back(std::string what, bool whole);
     void state_arrived(const attributes &a);
     void judge_link();
     void on_event(const attributes &a);
@@ -83,8 +87,9 @@ private:
     bool group_events_ = false; /* subscribed inside the group's namespace */
     replica_facts facts_;
     bool polling_ = false;
-    token_t attach_token_; /* of the attach under way */
-    view_t entered_;       /* the view whose links may be added */
+    token_t attach_token_;               /* of the attach under way */
+    std::optional<vsr::seal_note> seal_; /* that counts there */
+    view_t entered_;                     /* the view whose links may be added */
     std::optional<std::pair<unique_fd, vsr::link_wanted>> waiting_link_;
     view_t link_view_;
     slot_t link_peer_;

@@ -25,6 +25,7 @@ struct replica_facts {
     std::string trouble;    /* why not, one sentence */
     std::string region;     /* "memmap", "plain memory", "file" */
     std::string region_why; /* what opening it found wrong */
+    std::string read_back;  /* what of a sealed log is there again, or why it is not (P1) */
     uint64_t ring_used = 0;
     uint64_t ring_size = 0;
     uint64_t acked = 0;
@@ -74,6 +75,10 @@ public:
     /* A data member's: it is fed over @link from now on. Others have no use for it. */
     virtual void feed(feed_args, unique_fd, std::function<void(result<void>)> done) {
         done(fail(EOPNOTSUPP, "this member is not fed"));
+    }
+    /* P1, where the log is a file already: durable as it is by now. */
+    virtual void seal(const vsr::seal_wanted &, std::function<void(result<void>)> done) {
+        done(fail(EOPNOTSUPP, "its log is written apart"));
     }
     virtual replica_facts facts() const = 0;
     /* The object ends, and the log in its region; for group delete. */

@@ -4,14 +4,15 @@
  * here: harpd must refuse by itself.
  */
 #include "bus/server.hh"
+#include "private_bus.hh"
 #include "util/fd.hh"
 #include "util/loop.hh"
 
 #include <csignal>
 #include <cstdio>
 #include <filesystem>
-#include <fstream>
 #include <gtest/gtest.h>
+#include <optional>
 #include <poll.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -25,33 +26,20 @@ using namespace std::chrono_literals;
 
 constexpr uid_t nobody = 65534;
 
-const char *const anybody_may_anything = R"(<busconfig>
-  <listen>unix:dir=%</listen>
-  <policy context="default">
-    <allow user="*"/>
-    <allow own="*"/>
-    <allow send_destination="*"/>
-    <allow receive_sender="*"/>
-  </policy>
-</busconfig>
-)";
-
 class access : public testing::Test {
 protected:
     void SetUp() override {
         if (getuid() != 0) {
             GTEST_SKIP() << "needs root, to be somebody else";
         }
-        if (system("command -v dbus-daemon >/dev/null") != 0) {
+        if (!private_bus::is_installed()) {
             GTEST_SKIP() << "dbus-daemon is not installed";
         }
         dir_ = testing::TempDir() + "harp-bus-" + std::to_string(getpid());
-        fs::remove_all(dir_);
-        fs::create_directories(dir_);
+        bus_.emplace(dir_);
         /* Where everybody can run it, whoever may read the tree it was made in. */
         fs::copy_file(fs::read_symlink("/proc/self/exe").parent_path().parent_path() / "harpctl",
                       dir_ + "/harpctl");
-        start_bus();
         api a;
         a.status = [this] {
             if (server_) {
@@ -72,45 +60,18 @@ protected:
             asked_only_ = ask;
             called(done);
         };
-        auto made = server::make(loop_.raw(), address_, std::move(a));
+        auto made = server::make(loop_.raw(), bus_->address(), std::move(a));
         ASSERT_TRUE(made.ok()) << made.error().text;
         server_ = std::move(*made);
     }
     void TearDown() override {
         server_.reset();
-        if (daemon_ > 0) {
-            kill(daemon_, SIGKILL);
-            waitpid(daemon_, nullptr, 0);
-        }
-        if (!dir_.empty()) {
-            fs::remove_all(dir_);
-        }
+        bus_.reset();
     }
 
     void called(const api::text_fn &done) {
         calls_++;
         done(refuses_.empty() ? result<std::string>(std::string("{}")) : fail(EBUSY, refuses_));
-    }
-
-    void start_bus() {
-        std::string config = anybody_may_anything;
-        std::ofstream(dir_ + "/bus.conf") << config.replace(config.find('%'), 1, dir_);
-        int fds[2];
-        ASSERT_EQ(pipe(fds), 0);
-        daemon_ = fork();
-        if (daemon_ == 0) {
-            prctl(PR_SET_PDEATHSIG, SIGKILL);
-            dup2(fds[1], STDOUT_FILENO);
-            execlp("dbus-daemon", "dbus-daemon", "--nofork", "--nopidfile", "--print-address",
-                   ("--config-file=" + dir_ + "/bus.conf").c_str(), nullptr);
-            _exit(127);
-        }
-        close(fds[1]);
-        unique_fd out(fds[0]);
-        for (char c = 0; read(out.get(), &c, 1) == 1 && c != '\n';) {
-            address_ += c;
-        }
-        ASSERT_NE(address_, "");
     }
 
     /* What harpctl says, and its exit status, run by @who. */
@@ -126,7 +87,7 @@ protected:
             if (who != 0 && (setgid(who) != 0 || setuid(who) != 0)) {
                 _exit(127);
             }
-            words.insert(words.begin(), {"harpctl", "--bus", address_.c_str()});
+            words.insert(words.begin(), {"harpctl", "--bus", bus_->address().c_str()});
             words.push_back(nullptr);
             execv((dir_ + "/harpctl").c_str(), const_cast<char **>(words.data()));
             _exit(127);
@@ -152,8 +113,8 @@ protected:
         return said + "exit " + std::to_string(WIFEXITED(status) ? WEXITSTATUS(status) : -1);
     }
 
-    std::string dir_, address_;
-    pid_t daemon_ = -1;
+    std::string dir_;
+    std::optional<private_bus> bus_;
     loop loop_;
     std::unique_ptr<server> server_;
     int calls_ = 0;

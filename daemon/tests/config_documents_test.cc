@@ -101,6 +101,8 @@ TEST(documents, the_installed_examples_parse) {
     EXPECT_EQ(c->panic_timeout, plain.panic_timeout);
     EXPECT_EQ(c->keep_memory, plain.keep_memory);
     EXPECT_EQ(c->log_level, plain.log_level);
+    EXPECT_EQ(c->ups, plain.ups);
+    EXPECT_EQ(c->seal_at_shutdown, plain.seal_at_shutdown);
 }
 
 /* systemd gives up after five quick ends, unless told otherwise; a group would stay as it is. */

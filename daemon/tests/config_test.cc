@@ -270,6 +270,14 @@ TEST(config, the_node_file_has_defaults_and_is_strict) {
     EXPECT_FALSE(node("keep_memory = false").value_or({}).keep_memory);
     EXPECT_NE(node("keep_memory = 1").error().text.find("harp.toml:1: keep_memory: "),
               std::string::npos);
+    EXPECT_EQ(n->ups, "low");
+    EXPECT_TRUE(n->seal_at_shutdown);
+    const auto power = node("[power]\nups = \"on-battery\"\nshutdown = false\n");
+    ASSERT_TRUE(power.ok()) << power.error().text;
+    EXPECT_EQ(power->ups, "on-battery");
+    EXPECT_FALSE(power->seal_at_shutdown);
+    EXPECT_FALSE(node("[power]\nups = \"always\"\n").ok());
+    EXPECT_FALSE(node("[power]\nupower = true\n").ok());
 }
 
 TEST(config, a_missing_node_file_is_a_node_with_defaults) {

@@ -2,6 +2,7 @@
 /* A member whose kernel and service do what a test wants: what it makes of their failures. */
 #include "member.hh"
 
+#include "codec.h"
 #include "linux/harp_netlink.h"
 #include "util/json.hh"
 #include "util/text.hh"
@@ -22,8 +23,8 @@ using namespace vsr;
 class serving_replica final : public knl::replica {
 public:
     serving_replica(const disk_state &disk, const knl::replica_facts &facts,
-                    std::vector<std::string> &told)
-        : facts_(facts), told_(told) {
+                    std::vector<std::string> &told, token_t *seal = nullptr)
+        : facts_(facts), told_(told), seal_(seal) {
         report_.inc = disk.inc;
         report_.fence = report_.view = view_t(4);
         report_.formed = disk.formed;
@@ -37,6 +38,10 @@ public:
     void execute(kernel_command c) override {
         if (std::holds_alternative<cmd_leave>(c.body)) {
             told_.emplace_back("leave");
+        }
+        if (std::holds_alternative<cmd_seal>(c.body) && seal_ != nullptr) {
+            told_.emplace_back("seal");
+            *seal_ = c.token;
         }
     }
     void touch() override {}
@@ -52,6 +57,7 @@ public:
 private:
     const knl::replica_facts &facts_;
     std::vector<std::string> &told_;
+    token_t *seal_; /* where the token of the last cmd_seal goes */
     object_report report_;
 };
 
@@ -176,7 +182,8 @@ protected:
         env.make_backend = [this](const backend_request &r) -> result<backend> {
             hooks_ = r.hooks;
             backend b;
-            b.replica = std::make_unique<serving_replica>(r.disk, facts_, told_);
+            b.replica = std::make_unique<serving_replica>(r.disk, facts_, told_, &seal_);
+            b.read_log = [this](index_t, index_t) { return record(); };
             b.service = std::make_unique<scripted_service>(*r.events, log_);
             b.read_copy = [](const cluster::copy_cursor &at) {
                 cluster::copy_piece p;
@@ -203,6 +210,28 @@ protected:
         EXPECT_TRUE(wait([&] { return out.has_value(); }));
         return out.value_or(fail(ETIMEDOUT, "no end"));
     }
+    /* The one in its log. */
+    result<std::vector<uint8_t>> record() const {
+        std::vector<uint64_t> buf(512);
+        harp_builder b{};
+        harp_build_begin(&b, buf.data(), 4096, HARP_REC_NOOP);
+        EXPECT_EQ(harp_build_finish(&b), 0);
+        harp_rec_seal(static_cast<harp_rec_hdr *>(b.buf), 1, 4, disk_.lineage.value(), 1, 0);
+        const auto *p = static_cast<const uint8_t *>(b.buf);
+        return std::vector<uint8_t>(p, p + b.len);
+    }
+    /* Its kernel stands still, in no view. */
+    void kernel_is_fenced() {
+        command_done done;
+        done.token = seal_;
+        done.ok = true;
+        done.report = serving_replica(disk_, facts_, told_).found();
+        done.report->fence = view_t(5);
+        done.report->current_role = role::none;
+        done.report->view = view_t();
+        done.report->serving = done.report->lease_held = false;
+        hooks_.event(done);
+    }
     bool quiet() {
         member_->leave();
         return wait([this] { return member_->quiet(); });
@@ -215,6 +244,7 @@ protected:
     service_log log_;
     knl::replica_facts facts_;
     std::vector<std::string> told_; /* its kernel */
+    token_t seal_;                  /* its kernel was asked with */
     knl::replica::hooks hooks_;
     std::unique_ptr<cluster::control_channel> control_;
     std::unique_ptr<group_member> member_;
@@ -315,6 +345,53 @@ TEST_F(member_service, a_member_that_leaves_keeps_its_link_until_that_is_told) {
     later_life.report.inc = incarnation_t(9);
     hooks_.event(later_life);
     EXPECT_EQ(told_, (calls{"leave", "drop link"}));
+}
+
+/* P1: the file before the state that names it, and after it. */
+TEST_F(member_service, a_warning_has_its_log_written_and_the_state_say_so) {
+    start();
+    const cluster::seal_file file(dir_ + "/g");
+    member_->power({true, "the UPS is low"});
+    EXPECT_EQ(told_, (calls{"seal", "drop link"}));
+    EXPECT_FALSE(member_->sealed());
+    EXPECT_TRUE(wait([this] { return log_.stops > 0; }));
+    EXPECT_FALSE(member_->sealed()) << "its kernel may still append";
+    kernel_is_fenced();
+    ASSERT_TRUE(wait([this] { return member_->sealed(); }));
+    EXPECT_TRUE(wait([this] { return member_->quiet(); })) << "nothing keeps harpd";
+    const seal_note sealed{view_t(4), index_t(1)};
+    auto disk = cluster::state_file(dir_ + "/g").load();
+    ASSERT_TRUE(disk.ok());
+    EXPECT_EQ(disk->seal, sealed);
+    EXPECT_TRUE(file.open(sealed).ok());
+    member_->power({false, ""});
+    EXPECT_TRUE(wait([&] { return !fs::exists(file.path()); }));
+    disk = cluster::state_file(dir_ + "/g").load();
+    ASSERT_TRUE(disk.ok());
+    EXPECT_FALSE(disk->seal);
+}
+
+TEST_F(member_service, a_log_that_cannot_be_written_is_named_and_not_waited_for) {
+    start();
+    fs::create_directories(dir_ + "/g/sealed.new"); /* where the file would be made */
+    member_->power({true, "the UPS is low"});
+    kernel_is_fenced();
+    ASSERT_TRUE(wait([this] { return member_->sealed(); }));
+    EXPECT_NE(member_->status()["headline"].get<std::string>().find("sealed.new"),
+              std::string::npos)
+            << member_->status()["headline"];
+    auto disk = cluster::state_file(dir_ + "/g").load();
+    ASSERT_TRUE(disk.ok());
+    EXPECT_FALSE(disk->seal);
+}
+
+/* Of an earlier harpd, which ended before the state named it; nobody would read it. */
+TEST_F(member_service, a_sealed_log_that_no_state_names_goes) {
+    const cluster::seal_file file(dir_ + "/g");
+    fs::create_directories(dir_ + "/g");
+    ASSERT_TRUE(file.store({}, {}, {}).ok());
+    start();
+    EXPECT_TRUE(wait([&] { return !fs::exists(file.path()); }));
 }
 
 TEST_F(member_service, what_an_earlier_harpd_left_of_an_unknown_view_is_left) {

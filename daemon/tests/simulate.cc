@@ -111,7 +111,8 @@ std::string not_covered(const coverage &c) {
                            {"writes", c.writes, 10},
                            {"writes answered in a later view", c.late, 0.5},
                            {"groups that served at the end", c.served, 0.7},
-                           {"deaf primaries", c.deaf, 0.03}}) {
+                           {"deaf primaries", c.deaf, 0.03},
+                           {"sealed logs that outlive their power", c.sealed, 0.02}}) {
         if (static_cast<double>(l.seen) < l.each * static_cast<double>(c.schedules)) {
             return fmt::format("{} {} in {} schedules, expected {} in each at least", l.seen,
                                l.what, c.schedules, l.each);

@@ -95,6 +95,12 @@ struct one {
         for (auto &s : o.service) {
             service.push_back(s);
         }
+        if (o.feed) {
+            feed = *o.feed;
+        }
+        if (o.seal) {
+            seal = o.seal;
+        }
         if (o.switchover) {
             switchover = o.switchover;
         }
@@ -221,6 +227,8 @@ struct one {
     std::vector<kernel_command> asked;
     std::optional<link_wanted> link;
     std::vector<service_command> service;
+    std::optional<feed_wanted> feed;
+    std::optional<seal_wanted> seal;
     std::optional<result<void>> switchover;
     view_t last_view;
 };

@@ -46,6 +46,7 @@ inline constexpr mutant mutants[] = {
         {"witness_drops_log", broken_rule::witness_drops_log, bias::any, 200},
         {"apply_beyond_told", broken_rule::apply_beyond_told, bias::any, 200},
         {"error_while_parked", broken_rule::error_while_parked, bias::any, 300},
+        {"seal_not_cleared", broken_rule::seal_not_cleared, bias::power, 200},
         /* Finding 10, no rule of ours: what clients are told shows it, and nothing else is asked.
          */
         {"hidden_pause", broken_rule::none, bias::hidden, 1000},

@@ -19,7 +19,9 @@ struct node {
     uint64_t harpd_life = 0; /* of the core */
     disk_state disk;         /* durable */
     memory_store store;
-    lower files; /* its durable() is the LB note's */
+    lower files;                      /* its durable() is the LB note's */
+    std::optional<sealed_log> sealed; /* a file beside the state */
+    uint64_t seal_no = 0;             /* of the wish for it: the last one's comes last */
     std::unique_ptr<object> replica;
     std::unique_ptr<core> brain;
     std::optional<link_wanted> link;
@@ -38,6 +40,12 @@ struct node {
     std::set<uint64_t> entered;  /* views, in this life */
     bool damaged = false;        /* its log has been, once */
     bool whole_at_crash = false; /* its log was, and its memory outlived the crash */
+
+    /* P1: a cut of the power takes nothing of its log. */
+    bool is_sealed() const {
+        return up && brain && brain->state() == member_state::sealed && disk.seal &&
+               disk.seal->formed == disk.formed && replica->intact();
+    }
 
     const std::string &name() const { return disk.members[slot.value()].name; }
     /* What its clock shows at @now; of a pause that is hidden from it, it shows nothing. */

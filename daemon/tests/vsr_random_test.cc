@@ -35,6 +35,13 @@ TEST(vsr_random, pauses_that_no_primary_misses_may_be_hidden) {
     EXPECT_EQ(run_schedules(300001, 60, broken_rule::none, bias::hidden_other).violation, "");
 }
 
+/* P1: and whose log was sealed has it whole when it starts again (checker::attached). */
+TEST(vsr_random, power_that_goes_with_a_warning_takes_nothing) {
+    const outcome o = run_schedules(400001, 60, broken_rule::none, bias::power);
+    EXPECT_EQ(o.violation, "");
+    EXPECT_GT(o.covered.sealed, o.covered.schedules);
+}
+
 TEST(vsr_random, a_broken_rule_is_noticed) {
     for (const mutant &m : mutants) {
         if (m.budget <= 200) {

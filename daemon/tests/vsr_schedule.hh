@@ -25,7 +25,8 @@ enum class bias {
     pause,
     hidden,         /* pauses that a primary's clock does not show: forbidden with leases by time */
     hidden_confirm, /* the same, with lease=confirm */
-    hidden_other    /* of those who are none */
+    hidden_other,   /* of those who are none */
+    power           /* goes with a warning, or comes back after one */
 };
 
 /* What schedules have been through. */
@@ -45,13 +46,14 @@ struct coverage {
     uint64_t served = 0;  /* when the faults had stopped */
     uint64_t stopped = 0; /* for no whole log was left */
     uint64_t deaf = 0;    /* whose primary then heard nobody any more */
+    uint64_t sealed = 0;  /* members whose power went when their logs were sealed */
 
     void add(const coverage &o) {
         for (auto field :
              {&coverage::schedules, &coverage::events, &coverage::views, &coverage::takeovers,
               &coverage::truncations, &coverage::lossy, &coverage::fed, &coverage::returns,
               &coverage::leaves, &coverage::reads, &coverage::writes, &coverage::late,
-              &coverage::served, &coverage::stopped, &coverage::deaf}) {
+              &coverage::served, &coverage::stopped, &coverage::deaf, &coverage::sealed}) {
             this->*field += o.*field;
         }
     }
@@ -59,10 +61,10 @@ struct coverage {
         return fmt::format(
                 "{} schedules, {} events, {} views, {} fences asked for under a live lease, {} "
                 "truncations, {} AGREEs without a log, {} records fed, {} returns, {} reads, {} "
-                "writes, {} of them answered in a later view; then {} served, {} had no whole log "
-                "left, {} lost a deaf primary",
+                "writes, {} of them answered in a later view, {} sealed logs; then {} served, {} "
+                "had no whole log left, {} lost a deaf primary",
                 schedules, events, views, takeovers, truncations, lossy, fed, returns, reads,
-                writes, late, served, stopped, deaf);
+                writes, late, sealed, served, stopped, deaf);
     }
 };
 
@@ -109,6 +111,7 @@ public:
         c.reads = clients_.reads();
         c.writes = clients_.writes();
         c.late = clients_.late();
+        c.sealed = w_.cut_sealed();
         return c;
     }
 
@@ -274,6 +277,53 @@ private:
                             w_.replica(s).adopting() == nullptr;
         w_.pause(s, 1ms * (50 + w_.below(1500)), (hidden() && !waits) || others);
     }
+    /* P1: it goes everywhere at about the same time, and nearly all are told before. */
+    void lose_power() {
+        repair();
+        for (slot_t s : {slot_p, slot_b, slot_w}) {
+            if (w_.below(8) != 0) {
+                w_.warn(s, true);
+                w_.run_for(w_.some({}, 60ms));
+            }
+        }
+        if (w_.below(4) == 0) {
+            w_.run_for(w_.some({}, 200ms));
+            power_stays();
+            return;
+        }
+        w_.run_until(w_.now() + 2s, [this] {
+            const auto waits = [this](slot_t s) {
+                return w_.at(s).up && w_.brain(s).state() == member_state::sealing;
+            };
+            return !waits(slot_p) && !waits(slot_b) && !waits(slot_w);
+        });
+        for (slot_t s : {slot_p, slot_b, slot_w}) {
+            w_.crash(s, crash_kind::hard);
+        }
+        w_.run_for(w_.some({}, 300ms));
+        for (slot_t s : {slot_w, slot_b, slot_p}) {
+            w_.start(s);
+            w_.run_for(w_.some({}, 100ms));
+        }
+    }
+    /* Finding 20: after all that is sealed comes more; and then it goes without a word. */
+    void power_stays() {
+        for (slot_t s : {slot_p, slot_b, slot_w}) {
+            w_.warn(s, false);
+        }
+        if (w_.below(2) == 0 || !w_.serves_within(3s)) {
+            return;
+        }
+        for (int i = 0; i < 5; ++i) {
+            some_work();
+            w_.run_for(w_.some({}, 200ms));
+        }
+        w_.crash(slot_p, crash_kind::hard);
+        w_.crash(slot_b, crash_kind::hard);
+        w_.run_for(w_.some({}, 100ms));
+        w_.start(slot_p);
+        w_.start(slot_b);
+    }
     void leaned_fault(slot_t target) {
         switch (lean_) {
         case bias::witness:
@@ -299,6 +349,9 @@ private:
             break;
         case bias::stale:
             leave_the_server_alone();
+            break;
+        case bias::power:
+            lose_power();
             break;
         case bias::pause:
         case bias::hidden:
@@ -494,10 +547,10 @@ inline outcome run_schedules(uint64_t first, uint64_t count, broken_rule broken 
 
 /* What a seed leans on, so that it alone says all. */
 inline bias lean_of(uint64_t seed) {
-    constexpr bias leans[] = {bias::hard,  bias::soft,         bias::partition,
-                              bias::kill,  bias::witness,      bias::leave,
-                              bias::acks,  bias::stale,        bias::unserved,
-                              bias::pause, bias::hidden_other, bias::hidden_confirm};
+    constexpr bias leans[] = {bias::hard,     bias::soft,  bias::partition,    bias::kill,
+                              bias::witness,  bias::leave, bias::acks,         bias::stale,
+                              bias::unserved, bias::pause, bias::hidden_other, bias::hidden_confirm,
+                              bias::power};
     return seed % 2 != 0 ? bias::any : leans[seed / 2 % std::size(leans)];
 }
 

@@ -22,6 +22,13 @@ struct entry {
     }
 };
 
+/* What was written apart when the power was about to go (P1). */
+struct sealed_log {
+    log_header header;
+    uint32_t anchor_crc = 0;
+    std::map<uint64_t, entry> entries;
+};
+
 /* A region (or the witness's file) that outlives its object as the crash allows. */
 class memory_store : public log_store {
 public:
@@ -35,6 +42,7 @@ public:
     uint32_t anchor_crc = 0;
     std::map<uint64_t, entry> entries;
 
+    std::optional<sealed_log> sealed; /* on the disk; given when it is opened */
     broken_rule broken = broken_rule::none;
     /* W: up to here a sync under way will have brought it. */
     std::optional<index_t> syncing;
@@ -121,6 +129,29 @@ public:
         syncing.reset();
         on_disk = syncing_header;
         return true;
+    }
+    /* Of a data member; the witness's log is on its disk already, and is only synced. */
+    result<log_found> unseal(const seal_note &note) override {
+        if (!sealed) {
+            return fail(ENOENT, "no log was sealed");
+        }
+        const bool fits = sealed->header.formed == note.formed && sealed->header.wm == note.top;
+        if (!fits && broken != broken_rule::seal_not_cleared) {
+            return fail(EBADMSG, "not the log that was sealed");
+        }
+        header = sealed->header;
+        header.formed = note.formed;
+        anchor_crc = sealed->anchor_crc;
+        entries = sealed->entries;
+        valid = same_boot = true;
+        return inspect();
+    }
+    /* The part of it up to @top. */
+    sealed_log apart(index_t top) const {
+        sealed_log out{header, anchor_crc, entries};
+        out.entries.erase(out.entries.upper_bound(top.value()), out.entries.end());
+        out.header.wm = top;
+        return out;
     }
     uint32_t top_crc() const override {
         return entries.empty() ? anchor_crc : entries.rbegin()->second.crc();

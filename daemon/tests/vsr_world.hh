@@ -63,6 +63,7 @@ public:
         node &n = at(s);
         ++n.life;
         n.up = true;
+        n.store.sealed = n.sealed;
         object_config oc{make_members(), s, 10s, cfg_.broken, cfg_.applies_later};
         n.replica = std::make_unique<object>(oc, n.store);
         if (s == slot_w) {
@@ -99,7 +100,9 @@ public:
             return;
         }
         say(n, fmt::format("crash, kind {}", static_cast<int>(kind)));
-        n.whole_at_crash = kind != crash_kind::hard && n.replica->inc() && n.replica->intact();
+        cut_sealed_ += kind == crash_kind::hard && n.is_sealed() ? 1 : 0;
+        n.whole_at_crash = (kind != crash_kind::hard && n.replica->inc() && n.replica->intact()) ||
+                           n.is_sealed();
         n.up = false;
         ++n.life;
         ++n.harpd_life;
@@ -147,6 +150,15 @@ public:
         if (n.up) {
             ++n.harpd_life;
             n.brain.reset();
+        }
+    }
+
+    /* P1: its machine hears that the power goes, or that it stays. */
+    void warn(slot_t s, bool goes) {
+        node &n = at(s);
+        if (n.up && n.brain && now_ >= n.paused_until) {
+            n.brain->on_power(local(n), {goes, "the UPS is low"});
+            carry_out(s);
         }
     }
 
@@ -330,6 +342,7 @@ public:
     uint64_t fed() const { return fed_; }
     uint64_t returns() const { return returns_; }
     uint64_t lossy() const { return lossy_; }
+    uint64_t cut_sealed() const { return cut_sealed_; }
     uint64_t views() const { return check_.views(); }
 
 private:
@@ -484,6 +497,9 @@ private:
         for (auto &c : out.service) {
             serve(n, c);
         }
+        if (out.seal) {
+            seal(n, *out.seal);
+        }
         for (auto &line : out.notes) {
             n.notes.push_back(line.text);
             returns_ += line.text.find(" comes back (") != std::string::npos ? 1 : 0;
@@ -531,6 +547,24 @@ private:
               }));
     }
 
+    /* The file is there before it is told, and perhaps never is told. */
+    void seal(node &n, const seal_wanted &want) {
+        const duration_t d = some(1ms, 60ms);
+        if (n.slot == slot_w) {
+            n.store.begin_sync(n.replica->log().top);
+            after(d, n.slot, guarded(n.slot, [this](node &k) { synced(k); }));
+        } else {
+            after(d, n.slot, guarded(n.slot, [top = want.log.top, no = ++n.seal_no](node &k) {
+                      if (no == k.seal_no) {
+                          k.sealed = k.store.apart(top);
+                      }
+                  }));
+        }
+        after(d + some(10us, 2ms), n.slot, to_brain(n.slot, [this, t = want.token](node &k) {
+                  k.brain->on_sealed(local(k), {t, {}});
+              }));
+    }
+
     void execute(node &n, const kernel_command &c) {
         if (cfg_.broken == broken_rule::check_then_fence && std::get_if<cmd_fence>(&c.body)) {
             return look_then_fence(n, c);
@@ -560,8 +594,11 @@ private:
         bool lease_elsewhere = server().has_value();
         const auto *leave = std::get_if<cmd_leave>(&c.body);
         /* As the kernel does; the witness sends none. */
-        bool tells = leave && n.slot != slot_w && n.replica->current_role() != role::none &&
-                     n.replica->view().view == leave->view && n.link && n.link->view == leave->view;
+        const view_t left = n.replica->current_role() == role::none ? view_t()
+                                                                    : n.replica->view().view;
+        const bool leaves = std::get_if<cmd_seal>(&c.body) != nullptr ||
+                            (leave != nullptr && leave->view == left);
+        bool tells = leaves && left && n.slot != slot_w && n.link && n.link->view == left;
         n.replica->execute(local(n), c);
         if (std::get_if<cmd_attach>(&c.body) != nullptr && n.replica->inc()) {
             check_.attached(n);
@@ -573,8 +610,9 @@ private:
         if (tells) {
             tell_leave(n);
         }
-        if (c.body.index() != 5) {
-            static constexpr const char *names[] = {"attach", "fence", "adopt", "enter", "serve"};
+        static constexpr const char *names[] = {"attach", "fence", "adopt", "enter",
+                                                "serve",  nullptr, "seal"};
+        if (leave == nullptr) {
             say(n, fmt::format("asked to {}", names[c.body.index()]));
         }
         if (std::get_if<cmd_fence>(&c.body) != nullptr && lease_elsewhere) {
@@ -880,7 +918,8 @@ private:
     uint64_t leaves_ = 0; /* heard by the partner */
     uint64_t fed_ = 0;    /* records */
     uint64_t returns_ = 0;
-    uint64_t lossy_ = 0; /* AGREEs of members that had lost their logs */
+    uint64_t lossy_ = 0;      /* AGREEs of members that had lost their logs */
+    uint64_t cut_sealed_ = 0; /* members whose power went when their logs were sealed */
     uint64_t payload_ = 0;
     std::array<std::array<bool, member_count>, member_count> cut_{};
     std::array<std::array<time_point_t, member_count>, member_count> link_last_{};

@@ -12,17 +12,19 @@ namespace harp {
 namespace {
 
 constexpr std::array names = {
-        std::string_view("half-stored"),     std::string_view("stored"),
-        std::string_view("asking-attach"),   std::string_view("asking-fence"),
-        std::string_view("asking-adopt"),    std::string_view("asking-enter"),
-        std::string_view("asking-serve"),    std::string_view("asking-leave"),
-        std::string_view("sending-propose"), std::string_view("sending-agree"),
-        std::string_view("sending-start"),   std::string_view("sending-started"),
-        std::string_view("sending-request"), std::string_view("service-starting"),
-        std::string_view("service-started"), std::string_view("service-stopping"),
-        std::string_view("service-stopped"), std::string_view("feeding"),
-        std::string_view("filled"),          std::string_view("log-stored"),
-        std::string_view("log-synced"),
+        std::string_view("half-stored"),      std::string_view("stored"),
+        std::string_view("asking-attach"),    std::string_view("asking-fence"),
+        std::string_view("asking-adopt"),     std::string_view("asking-enter"),
+        std::string_view("asking-serve"),     std::string_view("asking-leave"),
+        std::string_view("asking-seal"),      std::string_view("sending-propose"),
+        std::string_view("sending-agree"),    std::string_view("sending-start"),
+        std::string_view("sending-started"),  std::string_view("sending-request"),
+        std::string_view("service-starting"), std::string_view("service-started"),
+        std::string_view("service-stopping"), std::string_view("service-stopped"),
+        std::string_view("feeding"),          std::string_view("filled"),
+        std::string_view("log-stored"),       std::string_view("log-synced"),
+        std::string_view("sealed"),           std::string_view("reading-back"),
+        std::string_view("unsealed"),
 };
 static_assert(names.size() == static_cast<size_t>(fault::count_));
 

@@ -19,7 +19,8 @@ enum class fault : uint8_t {
     asking_adopt,    /* … to begin a view, … */
     asking_enter,    /* … to take its role in it, … */
     asking_serve,    /* … to serve, … */
-    asking_leave,    /* … to let its partner go */
+    asking_leave,    /* … to let its partner go, … */
+    asking_seal,     /* … to let its log stand still */
     sending_propose, /* the message is about to be sent */
     sending_agree,
     sending_start,
@@ -29,10 +30,13 @@ enum class fault : uint8_t {
     service_started,  /* it has said so; nobody was told */
     service_stopping,
     service_stopped,
-    feeding,    /* the kernel takes what it lacks; it was given nothing */
-    filled,     /* it has what the view lacks, which is not entered */
-    log_stored, /* witness: in its log; neither on the disk nor acked */
-    log_synced, /* witness: on the disk; its LB is the old one */
+    feeding,      /* the kernel takes what it lacks; it was given nothing */
+    filled,       /* it has what the view lacks, which is not entered */
+    log_stored,   /* witness: in its log; neither on the disk nor acked */
+    log_synced,   /* witness: on the disk; its LB is the old one */
+    sealed,       /* the log is on the disk; the state does not say that it counts */
+    reading_back, /* the kernel is about to be given it */
+    unsealed,     /* the state says that it does not count; the file is there */
     count_,
 };
 

@@ -40,6 +40,16 @@ void core::on_service(time_point_t now, const service_drained &done) {
     impl_->on_service(done);
     impl_->pump();
 }
+void core::on_power(time_point_t now, const power_news &news) {
+    impl_->now_ = now;
+    impl_->on_power(news);
+    impl_->pump();
+}
+void core::on_sealed(time_point_t now, const seal_done &done) {
+    impl_->now_ = now;
+    impl_->on_sealed(done);
+    impl_->pump();
+}
 void core::tick(time_point_t now) {
     impl_->now_ = now;
     impl_->tick();
@@ -209,6 +219,9 @@ void core::impl::attached(const object_report &report) {
     note_line(note::level::info,
               fmt::format("incarnation {} starts, last view formed {}, log {}", disk_.inc.value(),
                           disk_.formed.value(), report.intact ? "whole" : "not whole"));
+    if (!power_why_.empty()) {
+        begin_sealing(); /* it was told before there was anything to seal */
+    }
 }
 
 void core::impl::set_phase(phase_t next) {
@@ -374,6 +387,8 @@ void core::impl::on_done(const command_done &done) {
         }
     } else if (std::get_if<cmd_adopt>(&body)) {
         adopt_done(done);
+    } else if (std::get_if<cmd_seal>(&body)) {
+        object_sealed(done);
     } else if (const auto *enter = std::get_if<cmd_enter>(&body)) {
         if (in<phase::adopting>() && as<phase::adopting>().what.record == enter->record) {
             if (done.ok) {
@@ -419,7 +434,11 @@ void core::impl::written() {
         if (cfg_.broken == broken_rule::no_hold) {
             hold = {};
         }
-        ask(cmd_attach{disk_.inc, disk_.agreed, disk_.formed, disk_.seal, hold});
+        auto seal = disk_.seal;
+        if (seal && cfg_.broken == broken_rule::seal_not_cleared) {
+            seal->formed = disk_.formed;
+        }
+        ask(cmd_attach{disk_.inc, disk_.agreed, disk_.formed, seal, hold});
     }
     if (in<phase::proposing>() && !as<phase::proposing>().written &&
         durable_.agreed == as<phase::proposing>().view) {
@@ -428,6 +447,7 @@ void core::impl::written() {
     }
     agree_written();
     formed_written();
+    seal_written();
 }
 
 void core::impl::pump() {

@@ -114,6 +114,20 @@ struct service_drain {
 };
 using service_command = std::variant<service_serve, service_give_up, service_drain>;
 
+/*
+ * P1: the log as the object holds it at present, of the view @formed, is to outlive a loss of
+ * power. Answered by seal_done when all that takes is on the disk; but for the word in the
+ * state file that it counts, which the core itself writes after that.
+ */
+struct seal_wanted {
+    token_t token;
+    view_t formed;
+    log_summary log;      /* what a walk would find: no record of a later view */
+    uint32_t top_crc = 0; /* checksum of record log.top; 0: not known, or there is none */
+
+    bool operator==(const seal_wanted &) const = default;
+};
+
 /* A line for the journal; the core logs nothing itself. */
 struct note {
     enum class level : uint8_t { info, warning, error } severity = level::info;
@@ -129,6 +143,7 @@ struct output {
     /* Set when the wish changed; empty inside: none. */
     std::optional<std::optional<feed_wanted>> feed;
     std::vector<service_command> service;
+    std::optional<seal_wanted> seal;
     /* How the switchover asked for has ended: the other serves, or why it does not. */
     std::optional<result<void>> switchover;
     std::vector<note> notes;
@@ -136,7 +151,7 @@ struct output {
 
     bool empty() const noexcept {
         return messages.empty() && !persist && kernel.empty() && !link && !feed &&
-               service.empty() && !switchover && notes.empty() && !status_changed;
+               service.empty() && !seal && !switchover && notes.empty() && !status_changed;
     }
 };
 
@@ -147,6 +162,17 @@ struct disk_done {
 
 struct service_drained {
     token_t token;
+};
+
+struct seal_done {
+    token_t token;
+    result<void> what; /* an error: the log is not sealed, and the member says so */
+};
+
+/* Of the machine: it is about to go, or is there to stay again after all. */
+struct power_news {
+    bool goes = false;
+    std::string why; /* for a person: "the UPS is low" */
 };
 
 struct want_switchover {
@@ -178,7 +204,9 @@ enum class member_state : uint8_t {
     serving,
     backing_up,
     leaving,
-    failed, /* takes part in nothing; a person must look */
+    sealing, /* the power goes: its log to disk (rule P1) */
+    sealed,  /* that is done, or cannot be: waits for the end */
+    failed,  /* takes part in nothing; a person must look */
 };
 std::string_view to_string(member_state state);
 
@@ -234,6 +262,9 @@ public:
     void on_kernel(time_point_t now, const kernel_event &event);
     void on_disk(time_point_t now, const disk_done &done);
     void on_service(time_point_t now, const service_drained &done);
+    /* P1. Told again it changes nothing. */
+    void on_power(time_point_t now, const power_news &news);
+    void on_sealed(time_point_t now, const seal_done &done);
     void tick(time_point_t now);
     /*
      * An error says at once why not; a success is only "under way": how a switchover ends,

@@ -34,6 +34,10 @@ result<void> core::impl::request(const local_request &what) {
     if (in<phase::starting>() || in<phase::failed>()) {
         return {};
     }
+    if (in<phase::sealing>()) {
+        as<phase::sealing>().leaves = true; /* it is out of every view; its log comes first */
+        return {};
+    }
     const bool hand_over = std::get_if<want_leave>(&what)->hand_over;
     if (hand_over && switchover_) {
         switchover_->leaves = true;

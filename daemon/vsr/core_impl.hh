@@ -79,6 +79,17 @@ struct backup {
     time_point_t partner_heard{};
 };
 struct leaving {};
+/*
+ * P1. The object stands still, the log is written apart, the state file says that it counts;
+ * then nothing until the power is back, and the state file says that it does not.
+ */
+struct sealing {
+    enum class step : uint8_t { object, old, log, disk, done, clear } at = step::object;
+    seal_wanted what;    /* from log on its writing is under way */
+    bool leaves = false; /* it was about to leave for good */
+    std::string why;     /* the power goes */
+    std::string failure; /* nothing is sealed, and why */
+};
 struct failed {
     std::string why;
     std::string advice;
@@ -88,7 +99,7 @@ struct failed {
 
 using phase_t = std::variant<phase::starting, phase::holding, phase::outside, phase::proposing,
                              phase::agreeing, phase::agreed, phase::adopting, phase::primary,
-                             phase::backup, phase::leaving, phase::failed>;
+                             phase::backup, phase::leaving, phase::sealing, phase::failed>;
 
 class core::impl {
 public:
@@ -99,6 +110,8 @@ public:
     void on_kernel(const kernel_event &event);
     void on_disk(const disk_done &done);
     void on_service(const service_drained &done);
+    void on_power(const power_news &news);
+    void on_sealed(const seal_done &done);
     void tick();
     result<void> request(const local_request &what);
     void pump(); /* after every input */
@@ -278,6 +291,15 @@ private:
     void end_switchover(result<void> how);
     void leave_now();
 
+    /* core_seal.cc: P1 */
+    void begin_sealing();
+    void object_sealed(const command_done &done);
+    void write_log();
+    void seal_written();
+    void seal_failed(std::string why);
+    void power_is_back();
+    std::string seal_headline() const;
+
     /* core_return.cc: C1, and V1's REQUEST */
     bool may_return() const;
     feed_wanted feeder_of(const served_view &serving) const;
@@ -333,7 +355,8 @@ private:
     std::array<std::vector<time_point_t>, member_count> exclusions_;
     bool service_on_ = false;
     std::string last_failure_;
-    std::string left_why_; /* this member's replica left the last view by itself */
+    std::string power_why_; /* the power goes; empty: it stays */
+    std::string left_why_;  /* this member's replica left the last view by itself */
 };
 
 } // namespace harp::vsr

@@ -56,7 +56,7 @@ void core::impl::own_fence_done(const fence_op &op, const command_done &done) {
         last_failure_ = "its own replica refuses: " + done.text;
         return;
     }
-    if (op.view <= disk_.agreed || in<phase::leaving>()) {
+    if (op.view <= disk_.agreed || in<phase::leaving>() || in<phase::sealing>()) {
         return; /* agreed to another meanwhile; the fence stands, that is all */
     }
     phase::proposing p;

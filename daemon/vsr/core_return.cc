@@ -65,6 +65,15 @@ void core::impl::follow(const served_view &serving) {
     if (report_.current_role != role::none) {
         ask_kernel(cmd_leave{report_.view}); /* entered after this member had given up on it */
     }
+    if (disk_.seal && cfg_.broken != broken_rule::seal_not_cleared) {
+        /* P1: what is fed comes after, or in place of, what is sealed. */
+        disk_.seal.reset();
+        dirty_ = true;
+    }
+    if (durable_.seal && cfg_.broken != broken_rule::seal_not_cleared) {
+        set_feed(std::nullopt);
+        return; /* until the disk says so: a tick comes soon */
+    }
     set_feed(feeder_of(serving));
     const auto lag = behind(serving);
     if (lag && *lag <= cfg_.lag_limit && now_ >= next_request_) {

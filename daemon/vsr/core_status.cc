@@ -32,6 +32,10 @@ std::string_view to_string(member_state state) {
         return "backup";
     case member_state::leaving:
         return "leaving";
+    case member_state::sealing:
+        return "sealing";
+    case member_state::sealed:
+        return "sealed";
     case member_state::failed:
         return "failed";
     }
@@ -65,6 +69,11 @@ member_state core::impl::state() const {
         return member_state::backing_up;
     case 9:
         return member_state::leaving;
+    case 10: {
+        using step = phase::sealing::step;
+        const auto &s = as<phase::sealing>();
+        return s.at == step::done ? member_state::sealed : member_state::sealing;
+    }
     default:
         return member_state::failed;
     }
@@ -80,7 +89,7 @@ void core::impl::beat(std::optional<slot_t> only, bool answer) {
     status_beat s;
     s.current_role = report_.current_role;
     s.lease_held = report_.lease_held;
-    s.leaving = in<phase::leaving>();
+    s.leaving = in<phase::leaving>() || in<phase::sealing>();
     s.comes_back = state() == member_state::returning;
     s.needs_copy = report_.needs_copy;
     s.wants_answer = !answer && in<phase::outside>();
@@ -159,6 +168,9 @@ std::string core::impl::headline(time_point_t now) const {
         return fmt::format("{}, backing up", pair(as<phase::backup>().record));
     case member_state::leaving:
         return "leaving";
+    case member_state::sealing:
+    case member_state::sealed:
+        return seal_headline();
     default:
         return "failed: " + as<phase::failed>().why;
     }

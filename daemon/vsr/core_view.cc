@@ -33,8 +33,9 @@ void core::impl::hear(const message_header &h, const struct propose &) {
         ++counts_.malformed; /* v = 4n + the coordinator's slot (finding 12) */
         return;
     }
-    if (in<phase::leaving>()) {
-        send_nack(h.sender, h.view, nack_reason::not_member, {}, "is leaving");
+    if (in<phase::leaving>() || in<phase::sealing>()) {
+        send_nack(h.sender, h.view, nack_reason::not_member, {},
+                  in<phase::leaving>() ? "is leaving" : "its power goes");
         return;
     }
     if (in<phase::holding>()) {
@@ -99,7 +100,7 @@ void core::impl::other_fence_done(const fence_op &op, const command_done &done) 
         return;
     }
     bool twice = cfg_.broken == broken_rule::equal_view_numbers && op.view == disk_.agreed;
-    if ((op.view <= disk_.agreed && !twice) || in<phase::leaving>()) {
+    if ((op.view <= disk_.agreed && !twice) || in<phase::leaving>() || in<phase::sealing>()) {
         return;
     }
     /* The object is fenced: whatever this member was in is over; operations stay parked. */
@@ -189,7 +190,7 @@ void core::impl::adopt(const start &what) {
     a.what = what;
     a.deadline = now_ + cfg_.times.give_up_adopt;
     a.next_ask = now_ + cfg_.times.retry;
-    if (disk_.seal) {
+    if (disk_.seal && cfg_.broken != broken_rule::seal_not_cleared) {
         /* P1: a seal is cleared on disk before anything is appended or acked. */
         disk_.seal.reset();
         dirty_ = true;

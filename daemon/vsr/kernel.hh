@@ -87,8 +87,20 @@ struct cmd_leave {
     bool operator==(const cmd_leave &) const = default;
 };
 
+/*
+ * P1: the log is to stay what it is. As cmd_leave, whatever the object is in or about to
+ * enter: the role ends (the partner is told LEAVE), so do adopting and being fed, and nothing
+ * below @above happens here any more. Never refused: nothing is agreed to by it, and a promise
+ * that runs goes on running.
+ */
+struct cmd_seal {
+    view_t above;
+
+    bool operator==(const cmd_seal &) const = default;
+};
+
 using kernel_command_body =
-        std::variant<cmd_attach, cmd_fence, cmd_adopt, cmd_enter, cmd_serve, cmd_leave>;
+        std::variant<cmd_attach, cmd_fence, cmd_adopt, cmd_enter, cmd_serve, cmd_leave, cmd_seal>;
 
 struct kernel_command {
     token_t token;

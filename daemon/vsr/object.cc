@@ -62,6 +62,11 @@ void object::run(time_point_t now, token_t token, const cmd_attach &cmd) {
         return refuse(now, token, refusal::failed, "a later incarnation is attached");
     }
     log_found found = store_.inspect();
+    if (cmd.seal && cmd.seal->formed == cmd.formed && !judge_intact(found, cmd)) {
+        if (auto sealed = store_.unseal(*cmd.seal)) {
+            found = std::move(*sealed);
+        }
+    }
     if (!found.valid) {
         /* S3: nothing is known of what was here. */
         found.header = {};
@@ -339,6 +344,22 @@ void object::run(time_point_t now, token_t token, const cmd_leave &cmd) {
         serving_ = false;
         lease_until_ = std::min(lease_until_, now);
     }
+    done(now, token);
+}
+
+void object::run(time_point_t now, token_t token, const cmd_seal &cmd) {
+    if (!inc_) {
+        return refuse(now, token, refusal::failed, "no incarnation attached");
+    }
+    if (adopting_) {
+        refuse(now, adopting_->token, refusal::fenced, "fenced while adopting");
+        adopting_.reset();
+    }
+    fence_ = std::max({fence_, cmd.above, view_.view + 1});
+    fed_ = view_t();
+    serving_ = false;
+    lease_until_ = std::min(lease_until_, now);
+    owed_.reset();
     done(now, token);
 }
 

@@ -66,6 +66,13 @@ public:
     /* Drops everything; the next record is @base. The header says complete = 0 already. */
     virtual result<void> restart_at(index_t base, log_anchor anchor) = 0;
     virtual result<void> append_view(const view_record &record) = 0;
+    /*
+     * P1: the log as it was sealed, which was kept apart from it, takes its place. An error
+     * has changed nothing.
+     */
+    virtual result<log_found> unseal(const seal_note &) {
+        return fail(ENOENT, "nothing was sealed apart from the log itself");
+    }
     /* Of the last record that was stored, or the anchor's; 0: not known. */
     virtual uint32_t top_crc() const = 0;
 };
@@ -202,6 +209,7 @@ private:
     void run(time_point_t now, token_t token, const cmd_enter &cmd);
     void run(time_point_t now, token_t token, const cmd_serve &cmd);
     void run(time_point_t now, token_t token, const cmd_leave &cmd);
+    void run(time_point_t now, token_t token, const cmd_seal &cmd);
     void done(time_point_t now, token_t token);
     void refuse(time_point_t now, token_t token, refusal why, std::string text,
                 duration_t left = {});

@@ -238,6 +238,7 @@ enum class broken_rule : uint8_t {
     witness_drops_log,       /* D2: at demotion */
     apply_beyond_told,       /* N4, I3: the primary's AP does not count */
     error_while_parked,      /* G3: who is released is told that nothing happened */
+    seal_not_cleared,        /* P1: what was sealed counts, whatever was formed since */
 };
 
 } // namespace harp::vsr
