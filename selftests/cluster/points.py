@@ -20,7 +20,7 @@ PRIMARY = ("appended", "sent", "committed", "applying", "applied", "answered", "
 BACKUP = ("stored", "acked", "applying", "applied", "synced", "lb-noted", "discarded")
 VIEW = ("fenced", "cut", "view-record", "entered")
 RETURN = ("fed", "redo")
-KERNEL = tuple(dict.fromkeys((*PRIMARY, *BACKUP, *VIEW, "serving", *RETURN)))
+KERNEL = tuple(dict.fromkeys((*PRIMARY, *BACKUP, *VIEW, "serving", *RETURN, "loaded")))
 
 VOTE = ("half-stored", "stored", "asking-fence", "asking-adopt", "asking-enter")
 
@@ -28,7 +28,8 @@ VOTE = ("half-stored", "stored", "asking-fence", "asking-adopt", "asking-enter")
 @dataclasses.dataclass(frozen=True)
 class Point:
     """@by: what the group does when it is passed: "load", "switchover", "return"
-    (b leaves, and comes back), "boot" (the node, after a panic)."""
+    (b leaves, and comes back), "boot" (the node, after a panic), "power-off" (the
+    node, in order), "power-on" (after that)."""
     name: str
     node: str
     by: str
@@ -54,6 +55,7 @@ POINTS = [
     *_all("switchover", "b", *VIEW, "serving"),
     *_all("boot", "a", *RETURN),
     *_all("boot", "b", *RETURN),
+    *_all("power-on", "b", "loaded"),
     *_harpd("switchover", "a", *VOTE, "sending-propose", "sending-start", "sending-started",
             "service-stopping", "service-stopped"),
     *_harpd("switchover", "b", *VOTE, "sending-agree", "asking-serve",
@@ -65,6 +67,8 @@ POINTS = [
             "log-synced"),
     # A harpd that starts anew finds its kernel's replica, and asks for none.
     *_harpd("boot", "b", "asking-attach"),
+    *_harpd("power-off", "b", "asking-seal", "sealed"),
+    *_harpd("power-on", "b", "reading-back", "unsealed"),
 ]
 
 
@@ -129,8 +133,8 @@ def let_harpd_die(group: Group) -> None:
         group.lab.run(node, "systemctl restart harpd")
 
 
-def arm_harpd(lab: Lab, point: Point) -> None:
-    lab.run(point.node, f"touch {HARPD_DIR}/{point.name}")
+def arm_harpd(lab: Lab, node: str, name: str) -> None:
+    lab.run(node, f"touch {HARPD_DIR}/{name}")
 
 
 def harpd_died(lab: Lab, point: Point) -> bool:
