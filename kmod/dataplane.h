@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * What the files of the data plane (replica.c view.c feed.c seal.c commit.c lease.c link.c
- * gate.c netlink.c) share with each other and with nobody else, but for harp_leave().
+ * gate.c netlink*.c) share with each other and with nobody else, but for harp_leave().
  */
 #ifndef HARP_DATAPLANE_H
 #define HARP_DATAPLANE_H

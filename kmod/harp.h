@@ -5,7 +5,7 @@
  *   VFS side     super.c params.c inode.c namei.c dir.c file.c xattr.c export.c op.c
  *		  decides outcomes under the VFS's locks, makes records, waits.
  *   data plane   replica.c view.c feed.c seal.c commit.c link.c link_rx.c lease.c gate.c
- *		  netlink.c log.c log_open.c region.c codec.c
+ *		  netlink.c netlink_state.c netlink_records.c log.c log_open.c region.c codec.c
  *		  logs, ships, commits; role, fence, lease; knows no file system.
  *   lower side   lower.c node.c dirindex.c rows.c entry.c apply.c redo.c sync.c space.c
  *		  copy.c copynote.c copywrite.c copyend.c
