@@ -373,11 +373,13 @@ def _node_state(lab: Lab, name: str, on: bool) -> dict:
         with contextlib.suppress(LabError), _session(lab, name, 2):
             state["agent"] = True
         return state
-    pid = _qemu_pid(lab, name)
-    text = Path(f"/proc/{pid}/stat").read_text()
-    if text.rpartition(")")[2].split()[0] == "T":
-        state["state"] = "stopped by signal"
-        return state
+    # It may power off meanwhile, and be gone at any of these.
+    with contextlib.suppress(LabError, FileNotFoundError, ProcessLookupError):
+        pid = _qemu_pid(lab, name)
+        text = Path(f"/proc/{pid}/stat").read_text()
+        if text.rpartition(")")[2].split()[0] == "T":
+            state["state"] = "stopped by signal"
+            return state
     with contextlib.suppress(LabError), qmp(lab, name) as talk:
         state["state"] = talk.do("query-status")["status"]
     if state["state"] == "running":

@@ -113,14 +113,19 @@ class Qmp:
             line = self._file.readline()
         except TimeoutError:
             raise LabError(f"{self.node}: QEMU does not answer") from None
+        except ConnectionError:
+            line = ""
         if not line:
             raise LabError(f"{self.node}: QEMU ended")
         return json.loads(line)
 
     def do(self, verb: str, **arguments: Any) -> Any:
-        self._file.write(json.dumps({"execute": verb,
-                                     "arguments": arguments}) + "\n")
-        self._file.flush()
+        try:
+            self._file.write(json.dumps({"execute": verb,
+                                         "arguments": arguments}) + "\n")
+            self._file.flush()
+        except ConnectionError:
+            raise LabError(f"{self.node}: QEMU ended") from None
         while True:
             answer = self._read()
             if "error" in answer:
@@ -130,7 +135,9 @@ class Qmp:
                 return answer["return"]
 
     def close(self) -> None:
-        self._file.close()
+        # What could not be sent is still to be flushed, and there is nobody to take it.
+        with contextlib.suppress(ConnectionError):
+            self._file.close()
         self._sock.close()
 
 
