@@ -222,9 +222,11 @@ class QemuKeeper(Keeper):
         network.set_up(lab)
         stock = Stock(Path(plan["stock"]), plan["version"])
         layers = [Path(p) for p in plan["layers"]]
+        efi = Path(plan["efi"]) if plan["efi"] else None
         for node in lab.nodes.values():
             machine = Machine(
-                qemu.command(lab, node, stock, Path(plan["initrd"]), layers),
+                qemu.command(lab, node, stock, Path(plan["initrd"]), layers,
+                             efi if node.firmware == "efi" else None),
                 lab.console(node.name))
             self.machines[node.name] = machine
             console = listen(lab.sockets / f"{node.name}.console", 1)

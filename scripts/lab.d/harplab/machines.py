@@ -11,6 +11,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+from . import firmware
 from .session import PORTS
 from .util import LAB_D, LabError, OUT, parse_size
 
@@ -31,6 +32,8 @@ class Node:
     images: list[str] = dataclasses.field(default_factory=list)
     log: str = ""
     append: list[str] = dataclasses.field(default_factory=list)
+    firmware: str = "bios"
+    watchdog: bool = False
 
     def mac(self, net: int) -> str:
         return f"52:54:00:77:0{net}:{self.host:02x}"
@@ -151,6 +154,10 @@ def read_profile(name: str, only: list[str]) -> tuple[int, dict[str, Node]]:
         nodes[key] = Node(name=key, **value)
         for size in (nodes[key].memory, *nodes[key].disks):
             parse_size(size)
+        if nodes[key].firmware not in firmware.KINDS:
+            raise LabError(f"{path}: node {key}: firmware = "
+                           f"'{nodes[key].firmware}': there are "
+                           f"{', '.join(firmware.KINDS)}")
     for name_ in only:
         if name_ not in nodes:
             raise LabError(f"{path}: no node {name_}")

@@ -6,11 +6,13 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import json
+import shutil
 import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from . import firmware
 from .machines import Lab, Node
 from .session import PORTS
 from .stock import Stock
@@ -51,8 +53,16 @@ def _drive(name: str, path: Path, options: str) -> list[str]:
             "-device", f"virtio-blk-pci,drive={name},serial={name}"]
 
 
+def _firmware(lab: Lab, node: Node, efi: Path) -> list[str]:
+    """Its variables are the machine's own, for as long as the lab is up."""
+    own = lab.directory / f"{node.name}.disk-efi"
+    shutil.copyfile(efi / firmware.VARS, own)
+    return ["-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={efi}/{firmware.CODE}",
+            "-drive", f"if=pflash,unit=1,format=raw,file={own}"]
+
+
 def command(lab: Lab, node: Node, stock: Stock, initrd: Path,
-            layers: list[Path]) -> list[str]:
+            layers: list[Path], efi: Path | None) -> list[str]:
     argv = ["qemu-system-x86_64", "-name", f"harp-{lab.name}-{node.name}",
             "-machine", "pc,usb=off,vmport=off,dump-guest-core=off",
             # With a thread for each processor, one can go on for ever with what it
@@ -61,13 +71,18 @@ def command(lab: Lab, node: Node, stock: Stock, initrd: Path,
             "-cpu", CPU, "-smp", str(node.cpus), "-m", node.memory,
             "-nodefaults", "-no-user-config", "-display", "none",
             "-action", "reboot=reset,shutdown=poweroff,watchdog=reset",
-            "-kernel", str(stock.bootable), "-initrd", str(initrd),
+            "-kernel", str(stock.vmlinuz if efi else stock.bootable),
+            "-initrd", str(initrd),
             "-append", " ".join(kernel_args(lab, node)),
             "-qmp", f"unix:{lab.qmp(node.name)},server=on,wait=off",
             "-chardev", f"socket,id=console,path={lab.sockets}/"
             f"{node.name}.console,reconnect=0",
             "-serial", "chardev:console",
             "-device", "virtio-serial-pci,max_ports=16"]
+    if efi:
+        argv += _firmware(lab, node, efi)
+    if node.watchdog:
+        argv += ["-device", "i6300esb"]
     for number, layer in enumerate(layers):
         argv += _drive(f"layer{number}", layer,
                        "readonly=on,cache=unsafe,file.locking=off")

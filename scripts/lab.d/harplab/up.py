@@ -17,7 +17,7 @@ import threading
 import time
 from pathlib import Path
 
-from . import image, keeper, layer, machines, stock
+from . import firmware, image, keeper, layer, machines, stock
 from .machines import Lab
 from .session import NodeGone, Session
 from .util import (LAB_D, LabError, Progress, need, need_root, parse_size,
@@ -46,7 +46,8 @@ def _plan_qemu(lab: Lab, args: "UpOptions") -> dict:
         from . import dkms
         module = dkms.build(args.kernel)
     top = layer.build(lab, kernel, module, args.stage, lab.directory)
-    return {"stock": str(kernel.path), "version": kernel.version,
+    efi = any(node.firmware == "efi" for node in lab.nodes.values())
+    return {"efi": str(firmware.efi()) if efi else "", "stock": str(kernel.path), "version": kernel.version,
             "initrd": str(initrd),
             "layers": [str(base / "root.img"), str(kernel.layer), str(top)]}
 
