@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from . import image, kernel, util
-from .util import (LabError, OUT, ROOT, die_with_parent, need, need_root,
-                   parse_size, say)
+from .util import (LabError, OUT, ROOT, autogroup, die_with_parent, need, need_root,
+                   parse_size, say, set_autogroup)
 
 TIMED_OUT = 124
 KERNEL_FAILED = 125
@@ -153,12 +153,18 @@ def start(argv: list[str], console: BinaryIO | int,
     It has a process namespace of its own: User Mode Linux keeps helper
     processes, and nothing but the death of their init ends them for certain.
     """
+    nice = autogroup()
+
+    def begin() -> None:
+        die_with_parent()
+        set_autogroup(nice)
+
     return subprocess.Popen(
         ["unshare", "--pid", "--fork", "--kill-child=KILL",
          "sh", "-c", 'ulimit -c 0; "$@"; exit $?', "uml", *argv],
         stdin=subprocess.DEVNULL, stdout=console, stderr=console,
         pass_fds=fds, env={**os.environ, "TMPDIR": "/dev/shm"},
-        start_new_session=True, preexec_fn=die_with_parent)
+        start_new_session=True, preexec_fn=begin)
 
 
 def _spawn(run: Run, argv: list[str], log: BinaryIO,

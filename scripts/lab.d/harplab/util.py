@@ -145,6 +145,21 @@ def die_with_parent() -> None:
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
+def autogroup() -> str:
+    """How nice this session is to others (sched(7), autogroup): a new session is
+    to be as nice; "" where the kernel knows no such thing."""
+    try:
+        return Path("/proc/self/autogroup").read_text().split()[-1]
+    except (OSError, IndexError):
+        return ""
+
+
+def set_autogroup(nice: str) -> None:
+    """preexec, in a session of its own; @nice: what autogroup() said."""
+    if nice:
+        Path("/proc/self/autogroup").write_text(nice)
+
+
 def run(cmd: Sequence[str | Path], what: str, *, log: Path | None = None,
         progress: bool = True, detail: Callable[[], str] | None = None,
         input_text: str | None = None, cwd: Path | None = None,
