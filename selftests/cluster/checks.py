@@ -42,6 +42,16 @@ def comes_back(group: Group, node: str, other: str) -> int:
     return max(view, group.serving("a"))
 
 
+def was_fed(group: Group, node: str) -> tuple[int, float]:
+    """The records that a member was sent when it returned last, and for how long it was."""
+    events = group.events(node)
+    last = max(n for n, event in enumerate(events) if event["what"] == "fed")
+    begin = max(n for n, event in enumerate(events[:last])
+                if event["what"] == "state" and event["to"] == "returning")
+    return int(events[last]["records"]), \
+        (int(events[last]["time_ns"]) - int(events[begin]["time_ns"])) / 1e9
+
+
 SELFTEST = f"harpctl selftest soft-reboot {GROUP}"
 
 
