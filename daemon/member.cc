@@ -6,6 +6,7 @@
 #include "util/fault.hh"
 #include "util/log.hh"
 #include "util/text.hh"
+#include "vsr/decide.hh"
 #include "vsr/wire.hh"
 
 #include <algorithm>
@@ -88,11 +89,18 @@ vsr::config core_config(const disk_state &disk, const config::group_config &g) {
     return c;
 }
 
+static cluster::log_room_config room_config(const disk_state &disk, const config::group_config &g) {
+    const auto &witness = g.members[disk.members.size() - 1];
+    return {witness.log_warn_pct, core_config(disk, g).space_min, vsr::standing_in_min,
+            witness.name};
+}
+
 group_member::group_member(member_env env, config::group_config group, slot_t self, disk_state disk)
     : env_(std::move(env)), group_(std::move(group)), self_(self), disk_(std::move(disk)),
       state_(env_.state_dir + "/" + group_.name), seal_file_(env_.state_dir + "/" + group_.name),
       seal_named_(disk_.seal.has_value()), clients_(env_.state_dir + "/" + group_.name),
-      alive_(std::make_shared<bool>(true)), disk_worker_(std::make_unique<worker>("harp-state")),
+      alive_(std::make_shared<bool>(true)), room_(room_config(disk_, group_)),
+      disk_worker_(std::make_unique<worker>("harp-state")),
       clients_worker_(std::make_unique<worker>("harp-clients")),
       fetch_worker_(std::make_unique<worker>("harp-fetch")) {
     for (size_t i = 0; i < peers_.size(); i++) {
@@ -527,6 +535,33 @@ void group_member::seal(const seal_wanted &want) {
     });
 }
 
+/* Warned of when it becomes less; that there is more again is no warning. */
+void group_member::look_at_room() {
+    if (group_.members[self_.value()].is_data()) {
+        return; /* its ring is discarded from: backlog_ */
+    }
+    const knl::replica_facts f = backend_.replica->facts();
+    const auto was = room_.now();
+    if (!room_.look(f.ring_used, f.ring_size)) {
+        return;
+    }
+    const std::string text = room_.say(stands_in_for());
+    if (room_.now() > was) {
+        log_warning("{}: {}", group_.name, text);
+    } else {
+        log_info("{}: the log of {} has room again{}", group_.name, peer_name(self_),
+                 text.empty() ? "" : "; " + text);
+    }
+    log_event("log-room", group_.name,
+              {{"level", std::string(to_string(room_.now()))},
+               {"used", fmt::to_string(f.ring_used)},
+               {"size", fmt::to_string(f.ring_size)},
+               {"text", text}});
+    if (env_.status_changed) {
+        env_.status_changed();
+    }
+}
+
 void group_member::on_kernel(const kernel_event &event) {
     if (const auto *link = std::get_if<link_changed>(&event)) {
         if (!link->up && link_ && link_->view == link->view) {
@@ -539,6 +574,7 @@ void group_member::on_kernel(const kernel_event &event) {
         own_ = marks->report;
         catch_up_->look(own_);
         backlog_.look(boottime_now(), backend_.replica->facts(), marks->report);
+        look_at_room();
     }
     if (const auto *done = std::get_if<command_done>(&event); done && done->report) {
         own_ = *done->report; /* what it was fenced at is newer than the last poll */

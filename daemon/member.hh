@@ -10,6 +10,7 @@
 #include "cluster/catch_up.hh"
 #include "cluster/channel.hh"
 #include "cluster/client_list.hh"
+#include "cluster/log_room.hh"
 #include "cluster/notice.hh"
 #include "cluster/seal_file.hh"
 #include "cluster/state_file.hh"
@@ -140,6 +141,9 @@ private:
     std::string unverified() const;
     /* What is not on a disk yet, and who waits for it; empty: nothing to say. */
     std::string slow_disks(const vsr::status_report &s) const;
+    /* A witness: in whose place it stands; empty: in nobody's. */
+    std::string stands_in_for() const;
+    void look_at_room();
 
     member_env env_;
     config::group_config group_;
@@ -187,6 +191,7 @@ private:
     std::optional<vsr::watermarks> last_marks_;
     vsr::object_report own_; /* as told last, in an answer or by itself */
     knl::backlog backlog_;
+    cluster::log_room room_;           /* of a witness's log */
     std::vector<std::string> machine_; /* what of it is not as it should be */
     uint64_t foreign_ = 0;             /* control messages from where the sender's harpd is not */
     uint64_t poll_ms_ = 250;

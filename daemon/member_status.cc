@@ -82,10 +82,26 @@ std::string group_member::unverified() const {
                        marked.size() == 1 ? "record" : "records", indices_text(marked));
 }
 
+std::string group_member::stands_in_for() const {
+    if (!last_marks_ || last_marks_->report.current_role != role::backup) {
+        return {};
+    }
+    const status_report s = core_->status(boottime_now());
+    for (const auto &m : disk_.members) {
+        if (m.is_data() && s.primary && m.slot != s.primary) {
+            return peer_name(m.slot);
+        }
+    }
+    return {};
+}
+
 /* A promoted witness's log has nobody to wait for: it says what room it has left. */
 std::string group_member::slow_disks(const status_report &s) const {
+    if (!group_.members[self_.value()].is_data()) {
+        return room_.say(stands_in_for());
+    }
     const auto &partner = s.primary == self_ ? s.backup : s.primary;
-    if (!last_marks_ || !partner || !group_.members[self_.value()].is_data()) {
+    if (!last_marks_ || !partner) {
         return {};
     }
     return backlog_.say(backend_.replica->facts(), last_marks_->report, peer_name(self_),

@@ -102,6 +102,7 @@ std::optional<member_config> read_member(const node &n, complaints &out) {
             m.log_size = *bytes;
             m.log_size_line = r.line("log_size");
         }
+        m.log_warn_pct = static_cast<unsigned>(r.integer_or("log_warn_pct", m.log_warn_pct, 1, 99));
     }
     r.finish();
     return m;

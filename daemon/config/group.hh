@@ -42,6 +42,7 @@ struct member_config {
     /* The witness. */
     uint64_t log_size = 256u << 20;
     uint32_t log_size_line = 0;
+    unsigned log_warn_pct = 50; /* of it: from here on status says that it fills up */
 
     bool is_data() const noexcept { return kind != vsr::member_kind::witness; }
 };

@@ -83,6 +83,7 @@ TEST(config, a_good_group_is_read_whole) {
     EXPECT_EQ(g->members[0].region.size, 64u << 20);
     EXPECT_EQ(g->members[1].addresses.at(1), "10.1.0.2");
     EXPECT_EQ(g->members[2].log_size, 64u << 20);
+    EXPECT_EQ(g->members[2].log_warn_pct, 50u);
     EXPECT_EQ(g->slot_of("gamma"), slot_t(2));
     EXPECT_FALSE(g->slot_of("delta").has_value());
     EXPECT_EQ(g->service.nfsd.threads, 8u);
@@ -96,6 +97,12 @@ TEST(config, a_lease_is_by_time_unless_said_otherwise) {
     const std::string word = "promise_ms = 1000\nlease = ";
     EXPECT_FALSE(read(replaced(good, "promise_ms = 1000", word + "\"time\""))->confirms);
     EXPECT_TRUE(read(replaced(good, "promise_ms = 1000", word + "\"confirm\""))->confirms);
+}
+
+TEST(config, when_a_log_that_fills_is_spoken_of_can_be_said) {
+    const std::string text = replaced(good, "log_size = \"64M\"", "log_warn_pct = 70");
+    EXPECT_EQ(read(replaced(text, "memmap:0x20000000:64M", "mem:64M"))->members[2].log_warn_pct,
+              70u);
 }
 
 TEST(config, suspects_are_tried_unless_said_otherwise) {
@@ -147,6 +154,8 @@ TEST(config, every_complaint_names_file_and_line_what_was_found_and_expected) {
              "g.toml:17: lower: member 'beta' has the options '', expected those that member "
              "'alpha' has in line 10, 'noacl'"},
             {"mem:64M", "memmap:0x20000000:128M", "g.toml:18: region: found 'memmap:0x20000000:"},
+            {"log_size = \"64M\"", "log_warn_pct = 100",
+             "g.toml:24: log_warn_pct: found the number 100, expected a number from 1 to 99"},
             {"log_size = \"64M\"", "log_size = \"63M\"",
              "g.toml:24: log_size: found 63.0 MiB, expected at least a data member's region, "
              "'memmap:0x20000000:64M'"},

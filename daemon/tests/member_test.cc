@@ -5,6 +5,7 @@
 #include "codec.h"
 #include "linux/harp_netlink.h"
 #include "util/json.hh"
+#include "util/log.hh"
 #include "util/text.hh"
 
 #include <filesystem>
@@ -19,7 +20,7 @@ namespace fs = std::filesystem;
 using namespace std::chrono_literals;
 using namespace vsr;
 
-/* Serves in view 4, whatever it is told; some of that is noted. */
+/* Serves in view 4, or backs up, whatever it is told; some of that is noted. */
 class serving_replica final : public knl::replica {
 public:
     serving_replica(const disk_state &disk, const knl::replica_facts &facts,
@@ -29,9 +30,10 @@ public:
         report_.fence = report_.view = view_t(4);
         report_.formed = disk.formed;
         report_.view_of_formed = disk.view;
-        report_.current_role = role::primary;
-        report_.complete = report_.intact = report_.serving = true;
-        report_.lease_held = report_.gate_bound = true;
+        const bool serves = disk.view && disk.view->primary.slot == disk.self;
+        report_.current_role = serves ? role::primary : role::backup;
+        report_.complete = report_.intact = true;
+        report_.serving = report_.lease_held = report_.gate_bound = serves;
         report_.log = {index_t(1), {}, index_t(1), {{view_t(4), index_t(1)}}};
     }
     object_report found() override { return report_; }
@@ -193,7 +195,7 @@ protected:
             };
             return b;
         };
-        auto m = group_member::make(std::move(env), group_, slot_t(0));
+        auto m = group_member::make(std::move(env), group_, disk_.self);
         ASSERT_TRUE(m.ok()) << m.error().text;
         member_ = std::move(*m);
     }
@@ -334,6 +336,38 @@ TEST_F(member_service, its_status_says_whose_disk_holds_operations_up) {
     EXPECT_EQ(member_->status()["disks"],
               "operations wait for the disk of m1: the log is 100 % full, and 600 records of it "
               "are not there yet");
+}
+
+/* In view 4 the witness is m1's backup: m0 is out. */
+TEST_F(member_service, a_witness_that_stands_in_warns_long_before_its_log_is_full) {
+    disk_.self = slot_t(2);
+    disk_.view->primary.slot = slot_t(1);
+    disk_.view->backup.slot = slot_t(2);
+    std::vector<std::string> events;
+    log_events_to([&events](const timeline_event &e) {
+        if (e.what == "log-room") {
+            events.push_back(e.fields[0].second + ": " + e.fields[3].second);
+        }
+    });
+    make();
+    watermarks marks{serving_replica(disk_, facts_, told_).found(), {}, {}, false};
+    facts_.ring_size = 32 << 20;
+    auto filled = [&](uint64_t used) {
+        facts_.ring_used = used;
+        hooks_.event(marks);
+        return member_->status()["disks"];
+    };
+    EXPECT_EQ(filled(15 << 20), "");
+    EXPECT_TRUE(events.empty());
+    const std::string half = "the log of m2 is 50 % full, 16.0 MiB are left: it grows until m0 is "
+                             "back; bring it back before the log is full, for then the group stops";
+    EXPECT_EQ(filled(16 << 20), half);
+    EXPECT_EQ(events, std::vector<std::string>{"filling: " + half});
+    filled(17 << 20);
+    EXPECT_EQ(events.size(), 1u) << "once";
+    EXPECT_EQ(filled(0), "");
+    EXPECT_EQ(events.back(), "ample: ");
+    log_events_to(nullptr);
 }
 
 using calls = std::vector<std::string>;

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 #include "vsr/decide.hh"
 
-#include "linux/harp_limits.h"
-#include "linux/harp_wire.h"
 #include "util/text.hh"
 
 #include <fmt/format.h>
@@ -304,9 +302,8 @@ struct choice {
     bool has_room(const vote &witness) const {
         const bool stands_in = whole(in, witness.what) &&
                                formed_of(in, witness.what) == formed_of(in, donor.what);
-        const uint64_t message = HARP_REC_OVERHEAD_MAX + HARP_WIRE_BATCH_MAX;
         return witness.what.free_bytes >=
-               (stands_in ? std::min(in.space_min, message) : in.space_min);
+               (stands_in ? std::min(in.space_min, standing_in_min) : in.space_min);
     }
 
     std::optional<slot_t> pick_primary() {

@@ -5,9 +5,14 @@
  */
 #pragma once
 
+#include "linux/harp_limits.h"
+#include "linux/harp_wire.h"
 #include "vsr/match.hh"
 
 namespace harp::vsr {
+
+/* What a log takes that has just room for a view: its VIEW record and one message. */
+inline constexpr uint64_t standing_in_min = HARP_REC_OVERHEAD_MAX + HARP_WIRE_BATCH_MAX;
 
 struct vote {
     slot_t member;
