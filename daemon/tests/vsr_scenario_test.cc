@@ -226,6 +226,34 @@ TEST(vsr_scenario, a_healed_backup_is_filled_from_the_witness_when_the_view_chan
     w.work(slot_p, 3);
 }
 
+/* Nothing counts that two members do not have; clients wait, and then go on. */
+TEST(vsr_scenario, behind_a_full_witness_nothing_is_committed_until_the_backup_is_back) {
+    world_config c = plain();
+    c.witness_room = 48;
+    served w(c);
+    w.isolate(slot_b);
+    ASSERT_TRUE(w.run_until(w.now() + 3s, [&] {
+        return w.server() == slot_p && w.replica(slot_p).view().backup.slot == slot_w;
+    })) << w.violation();
+    for (int i = 0; i < 100; ++i) {
+        (void)w.write(slot_p);
+        w.run_for(10ms);
+    }
+    w.run_for(1s);
+    const index_t kept = w.committed_top();
+    EXPECT_LE(w.at(slot_w).store.entries.size(), 49u) << "48, and a VIEW record";
+    EXPECT_GT(w.replica(slot_p).log().top, kept) << "what it did not take counts for nothing";
+    w.run_for(10s);
+    EXPECT_EQ(w.committed_top(), kept) << "not with one copy of it";
+    w.heal();
+    ASSERT_TRUE(w.run_until(w.now() + 30s, [&] {
+        return w.server() == slot_p && w.replica(slot_p).view().backup.slot == slot_b;
+    })) << w.violation();
+    EXPECT_GE(w.replica(slot_p).cp(), kept);
+    w.work(slot_p, 5);
+    EXPECT_EQ(w.violation(), "");
+}
+
 TEST(vsr_scenario, a_healed_backup_has_its_place_again_without_any_failure) {
     served w(plain());
     w.isolate(slot_b);

@@ -23,7 +23,8 @@ struct world_config {
     double late = 0.0; /* probability that a copy arrives much later */
     double kept = 0.0; /* that a copy is kept, for replay() */
     bool drift = false;
-    bool applies_later = false; /* an apply thread of its own */
+    bool applies_later = false;              /* an apply thread of its own */
+    std::optional<size_t> witness_room = {}; /* records that its file takes */
     timings times = quick_timings();
 };
 
@@ -67,7 +68,7 @@ public:
         object_config oc{make_members(), s, 10s, cfg_.broken, cfg_.applies_later};
         n.replica = std::make_unique<object>(oc, n.store);
         if (s == slot_w) {
-            n.replica->set_space(1 << 30, 0);
+            n.replica->set_space(witness_room(), 0);
         } else {
             n.replica->set_lb(n.files.durable());
         }
@@ -89,6 +90,7 @@ public:
         cc.self = s;
         cc.times = cfg_.times;
         cc.broken = cfg_.broken;
+        cc.space_min = cfg_.witness_room.value_or(0) / 16;
         n.tick_at = {};
         n.brain = std::make_unique<core>(cc, n.disk, n.replica->report(local(n)), local(n));
         carry_out(s);
@@ -569,6 +571,9 @@ private:
         if (cfg_.broken == broken_rule::check_then_fence && std::get_if<cmd_fence>(&c.body)) {
             return look_then_fence(n, c);
         }
+        if (n.slot == slot_w) {
+            n.replica->set_space(witness_room(), 0);
+        }
         carry_out(n, c);
     }
     /* Finding 9: harpd sees that nothing is in the way, and tells its kernel after that. */
@@ -732,6 +737,11 @@ private:
         }
         store_later(n, data, got->first, got->last);
     }
+    uint64_t witness_room() {
+        const size_t held = at(slot_w).store.entries.size();
+        return !cfg_.witness_room ? 1 << 30
+                                  : *cfg_.witness_room - std::min(*cfg_.witness_room, held);
+    }
     void store_later(node &n, const std::vector<std::pair<index_t, entry>> &data, index_t first,
                      index_t last) {
         if (last < first) {
@@ -743,6 +753,11 @@ private:
                   /* The object may have been cut meanwhile: only what still follows. */
                   for (const auto &[i, e] : data) {
                       if (i >= first && i <= last && i == k.replica->log().top + 1) {
+                          if (k.slot == slot_w && witness_room() == 0) {
+                              k.replica->store_failed(fail(ENOSPC, "the witness's log is full"));
+                              report_events(k);
+                              break;
+                          }
                           if (!k.store.follows(e)) {
                               check_.broke(fmt::format("record {} does not follow {}'s", i.value(),
                                                        k.name()));
