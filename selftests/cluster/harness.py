@@ -213,6 +213,8 @@ class Settings:
     detect_ms: int = 1500
     version: str = "3"
     lease: str = "time"
+    # The group's own; "own": each file server's, and clients learn of another one.
+    mac: str = SERVICE_MAC
     # Of the group; the client mounts by the first.
     addresses: tuple[str, ...] = (SERVICE,)
 
@@ -235,7 +237,7 @@ class Group:
     def prepare(self) -> None:
         """All that a group is made of: its file, fresh disks, harpd."""
         self.config = GROUP_TOML.format(
-            group=GROUP, mac=SERVICE_MAC,
+            group=GROUP,
             **{**dataclasses.asdict(self.settings),
                "addresses": json.dumps(self.settings.addresses)})
 
